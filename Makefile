@@ -1,0 +1,68 @@
+# The commands of this repository. The first one that needs it builds .venv from the lock files.
+# `make help` lists them.
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(not (3, 11, 2) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& echo $$p && break; done)
+VENV   := .venv
+BIN    := $(VENV)/bin
+RUN    := $(VENV)/.run-ready
+DEV    := $(VENV)/.dev-ready
+UV     ?= uv
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help replay run test lint format bench faults lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null || \
+	 grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST)
+
+replay: $(RUN) ## the five seed articles through the whole pipeline, on a virtual clock
+	$(BIN)/wirewatch replay seeds --expect seeds/expected.yaml
+
+run: $(RUN) ## the service, with config/ and .wirewatch/
+	$(BIN)/wirewatch run
+
+test: $(DEV) lint ## lint, types, import contracts and all tests
+	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+lint: $(DEV) ## format check, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(DEV) ## format and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(RUN) ## measure costs as ratios in one run; ONLY=name picks one
+	$(BIN)/python tests/bench/run.py $(if $(ONLY),--only $(ONLY))
+
+faults: $(DEV) ## the long fault suite: replay killed at 50 random moments
+	WIREWATCH_KILLS=50 $(BIN)/python -m pytest -m faults -n 0 $(PYTEST_ARGS)
+
+lock: ## resolve the lock files anew (needs uv)
+	$(UV) pip compile --universal --python-version 3.11.2 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --upgrade pyproject.toml --group build -o requirements.lock
+	$(UV) pip compile --universal --python-version 3.11.2 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links -c requirements.lock --upgrade pyproject.toml --group dev -o requirements-dev.lock
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "wirewatch needs Python 3.11.2 to 3.13 (apt-get install python3 python3-venv)"; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "Python's venv module is missing: apt-get install python3-venv"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(RUN): requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(DEV): requirements-dev.lock $(RUN)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@

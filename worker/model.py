@@ -1,0 +1,345 @@
+"""The values that flow through the house: frozen, slotted, keyword-only.
+
+An *entry* is what a feed says; an *article* is what the page says. All times are aware and in UTC, all spans
+are ``timedelta``, all scores lie in 0..1, and all text offsets count characters of the original text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Self
+
+
+class Reason(StrEnum):
+    """Why something was or was not done: one word for log, metric, ``why`` and replay output alike."""
+
+    # poll
+    NEW_ENTRIES = "new-entries"
+    NOT_MODIFIED = "not-modified"
+    UNCHANGED = "unchanged"
+    BASELINE = "baseline"
+    DUPLICATE = "duplicate"
+    FETCH_FAILED = "fetch-failed"
+    NOT_A_FEED = "not-a-feed"
+    GONE = "gone"
+    # read
+    PAGE = "page"
+    FEED_TEXT = "feed-text"
+    NO_TEXT = "no-text"
+    # match
+    MATCHED = "matched"
+    NO_MATCH = "no-match"
+    BELOW_THRESHOLD = "below-threshold"
+    UNLIKE = "unlike"
+    ANCHOR_MISSING = "anchor-missing"
+    EXCLUDED = "excluded"
+    OTHER_LANGUAGE = "other-language"
+    OTHER_OUTLET = "other-outlet"
+    MEANING_DISABLED = "meaning-disabled"
+    # story
+    FIRST = "first"
+    REPORT = "report"
+    COPY = "copy"
+    DEVELOPMENT = "development"
+    # alert
+    NO_ROUTE = "no-route"
+    FOLDED = "folded"
+    FOLLOW_UP_OFF = "follow-up-off"
+    MIN_GAP = "min-gap"
+    BUDGET = "budget"
+    QUIET_HOURS = "quiet-hours"
+    SILENCED = "silenced"
+    # deliver
+    QUEUED = "queued"
+    DELIVERED = "delivered"
+    RETRY = "retry"
+    UNKNOWN = "unknown"
+    DEAD = "dead"
+
+
+class Role(StrEnum):
+    """What an article is to its story."""
+
+    FIRST = "first"
+    REPORT = "report"
+    COPY = "copy"
+    DEVELOPMENT = "development"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """A feed as it is configured."""
+
+    id: str
+    url: str
+    #: Name shown to people; the host of the URL when nobody gave one.
+    outlet: str
+    interval: timedelta = timedelta(minutes=10)
+    #: ISO 639-1 code, or ``None`` when unknown.
+    language: str | None = None
+    #: The feed carries whole articles, so pages are not fetched.
+    full_text: bool = False
+    #: Send validators (RFC 9110 section 13) on repeated polls.
+    conditional: bool = True
+    enabled: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedState:
+    """What past polls of a feed have taught."""
+
+    feed_id: str
+    #: ``new`` before the first good poll, then ``ok``, ``failing``, ``gone`` or ``disabled``.
+    state: str = "new"
+    outcome: Reason | None = None
+    error: str | None = None
+    #: Validators, byte for byte as the server sent them (RFC 9110 section 8.8).
+    etag: str | None = None
+    last_modified: str | None = None
+    #: Hash of the last parsed body, so that an unchanged body is not parsed again.
+    body_hash: str | None = None
+    #: Weighted count of consecutive failures; a success sets it to 0.
+    failures: float = 0.0
+    polled_at: datetime | None = None
+    last_success_at: datetime | None = None
+    next_poll_at: datetime | None = None
+    interval: timedelta = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One item of a feed, before its page is read."""
+
+    feed_id: str
+    #: Identity inside the feed: guid, else canonical link, else title and date.
+    key: str
+    url: str
+    title: str
+    #: The feed's own text, as plain text: the longest of content and summary. May be empty.
+    text: str = ""
+    outlet: str
+    published_at: datetime | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Article:
+    """One article as it was read: what topics match and stories join."""
+
+    id: str
+    url: str
+    title: str
+    text: str
+    outlet: str
+    #: The feed's or page's date; the time it was first seen when neither gives one.
+    published_at: datetime
+    language: str | None = None
+    #: Where the text came from: ``page``, or ``feed-text`` when the page gave none.
+    source: Reason = Reason.PAGE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Near:
+    """Groups of terms that must stand close together."""
+
+    groups: tuple[tuple[str, ...], ...]
+    #: Greatest distance in words between the outermost hits of a group each.
+    within: int = 12
+    #: The passage must deny or refuse: "not", "non-", "rejects", "off the table" ...
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """A watch topic as it is configured. See README, section "Topics", for the meaning of each clause."""
+
+    id: str
+    #: The phrase a person would type.
+    topic: str = ""
+    anchors: tuple[tuple[str, ...], ...] = ()
+    any: tuple[str, ...] = ()
+    all: tuple[str, ...] = ()
+    none: tuple[str, ...] = ()
+    near: tuple[Near, ...] = ()
+    query: str = ""
+    meaning: tuple[str, ...] = ()
+    unlike: tuple[str, ...] = ()
+    #: ``either``: rule or meaning; ``both``: rule and meaning.
+    require: str = "either"
+    threshold: float = 0.5
+    languages: tuple[str, ...] = ()
+    outlets: tuple[str, ...] = ()
+    #: Channel ids that replace the routes for this topic.
+    channels: tuple[str, ...] = ()
+    urgent: bool = False
+    #: Texts for ``wirewatch test``; never used for scoring.
+    examples_match: tuple[str, ...] = ()
+    examples_ignore: tuple[str, ...] = ()
+
+    @property
+    def has_rule(self) -> bool:
+        """Whether a clause can match by words."""
+        return bool(self.any or self.all or self.near or self.query)
+
+    @property
+    def version(self) -> str:
+        """Twelve hex digits that change when the meaning of the topic may have changed."""
+        return _digest(json.dumps(asdict(self), sort_keys=True, ensure_ascii=False))[:12]
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the topic that ``dataclasses.asdict`` (and JSON) turned into ``data``."""
+        values = dict(data)
+        values["near"] = tuple(
+            Near(groups=_tuples(n["groups"]), within=n["within"], negated=n["negated"]) for n in data["near"]
+        )
+        values["anchors"] = _tuples(data["anchors"])
+        for name in _WORD_LISTS:
+            values[name] = tuple(data[name])
+        return cls(**values)
+
+
+_WORD_LISTS = (
+    "any",
+    "all",
+    "none",
+    "meaning",
+    "unlike",
+    "languages",
+    "outlets",
+    "channels",
+    "examples_match",
+    "examples_ignore",
+)
+
+
+def _tuples(groups: list[list[str]]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(group) for group in groups)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A span of the original article that made a topic match."""
+
+    #: ``title`` or ``text``.
+    field: str
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """The answer of one topic to one article, whether it is yes or no.
+
+    ``reason`` is ``Reason.MATCHED`` for yes; any other reason is a no, and ``clause`` then names what was missing.
+    """
+
+    article_id: str
+    topic_id: str
+    topic_version: str
+    reason: Reason
+    score: float
+    #: ``rule``, ``meaning`` or ``both`` for a match, empty otherwise.
+    by: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    #: The clause that fired, or the one that was missing, in the words of the topic file.
+    clause: str = ""
+
+    @property
+    def matched(self) -> bool:
+        """Whether the answer is yes."""
+        return self.reason is Reason.MATCHED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """An article inside a story, with the features by which later articles are compared to it."""
+
+    article_id: str
+    role: Role
+    outlet: str
+    #: Who first said it as far as the text tells: an agency it cites, else the outlet.
+    origin: str
+    published_at: datetime
+    #: Made and read by ``worker.stories``; the ledger stores it as JSON.
+    features: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """Articles about one event, oldest member first."""
+
+    id: str
+    first_at: datetime
+    newest_at: datetime
+    members: tuple[Member, ...]
+    #: An older story that this one follows, if any.
+    linked: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One message to one channel: a row of the outbox."""
+
+    #: Idempotency key: the same alert always has the same key.
+    key: str
+    topic_id: str
+    story_id: str
+    channel_id: str
+    role: Role
+    article_id: str
+    score: float
+    by: str
+    evidence: tuple[Evidence, ...]
+    clause: str
+    created_at: datetime
+    due_at: datetime
+    #: Why it waits until ``due_at``: ``queued``, ``min-gap``, ``budget`` or ``quiet-hours``.
+    reason: Reason = Reason.QUEUED
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """An alert with all that a channel shows: what the outbox and the ledger say at the moment of sending."""
+
+    alert: Alert
+    article: Article
+    topic: str
+    #: Articles and distinct outlets and origins of the story at the moment of sending.
+    articles: int
+    outlets: int
+    origins: int
+    linked: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One attempt to send an alert."""
+
+    alert_key: str
+    at: datetime
+    attempt: int
+    outcome: Reason
+    detail: str = ""
+    #: The receiver's own id for the message, where it gives one.
+    remote_id: str | None = None
+
+
+def alert_key(*, topic_id: str, story_id: str, channel_id: str, kind: str) -> str:
+    """Return the key under which an alert exists once: 32 hex digits.
+
+    ``kind`` is ``first``, or the role and the article that a follow-up is about.
+    """
+    return _digest("\x1f".join((topic_id, story_id, channel_id, kind)))[:32]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

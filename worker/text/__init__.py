@@ -1,0 +1,11 @@
+"""Text: tokens, stems, spelling families and sentences, all with offsets into the original.
+
+Everything that compares words goes through ``fold``, so that "programmes", "Program" and "PROGRAMME’S" are one
+term wherever they are met: in a topic, in an article, in a story.
+"""
+
+from worker.text.sentences import sentences
+from worker.text.spelling import spelling
+from worker.text.tokens import Token, fold, squeeze, terms, tokens
+
+__all__ = ["Token", "fold", "sentences", "spelling", "squeeze", "terms", "tokens"]
