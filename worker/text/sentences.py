@@ -7,7 +7,9 @@ import re
 # The look-behind and the possessive runs keep the search linear: "....." is looked at once.
 # A sentence may end where one of these marks, with closing quotes or brackets, is followed by white space and
 # something that can begin a sentence; or at a line break; or at a full stop of a script that uses no spaces.
-_END = re.compile(r"""(?<![.!?…؟۔।])(?:[.!?…؟۔।]++["'”’»)\]]*+(?=\s+["'“‘«(\[]*[^\W_a-z])|[。！？]["”’」』)]*+)\s*|\n\s*""")
+_END = re.compile(
+    r"""(?<![.!?…؟۔।])(?:[.!?…؟۔।]++["'”’»)\]]*+(?=\s+["'“‘«(\[]*[^\W_a-z])|[。！？]["”’」』)]*+)\s*|\n\s*"""
+)
 # After these a full stop ends no sentence. Single capitals (initials, "U.S.") are handled by the second rule.
 _ABBREVIATION = re.compile(
     r"""(?:^|[\s(“"'‘])(?:Mr|Mrs|Ms|Dr|Prof|Gen|Lt|Col|Maj|Capt|Sgt|Adm|Gov|Sen|Rep|Rev|Hon|St|Jr|Sr|Inc|Ltd|Co|Corp

@@ -19,9 +19,7 @@ _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u
 _INSIDE = "['’ʼ＇\u00ad\u200b-\u200d\u2060]"
 _ASCII_WORD = re.compile(r"[A-Za-z0-9_]+(?:'[A-Za-z0-9_]+)*")
 _SPACED_WORD = re.compile(rf"\w+(?:{_INSIDE}\w+)*")
-_ANY_WORD = re.compile(
-    rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])\w)+(?:{_INSIDE}(?:(?![{_UNSPACED}])\w)+)*"
-)
+_ANY_WORD = re.compile(rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])\w)+(?:{_INSIDE}(?:(?![{_UNSPACED}])\w)+)*")
 _UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
 _APOSTROPHES = str.maketrans({"’": "'", "ʼ": "'", "＇": "'"})
 _INVISIBLE = str.maketrans(dict.fromkeys((0x00AD, 0x200B, 0x200C, 0x200D, 0x2060)))

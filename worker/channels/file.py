@@ -1,0 +1,79 @@
+"""A file of JSON lines as a channel: every line is one alert, and the file can be asked what it holds.
+
+It is also the reference for channels that can be read back: with it an alert in doubt is neither lost nor repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+
+from worker.channels.base import to_json
+from worker.errors import Retryable
+from worker.model import Message
+
+
+class FileChannel:
+    """Appends alerts to the file at ``path``, which is made when it does not exist."""
+
+    def __init__(self, channel_id: str, path: Path) -> None:
+        self.id = channel_id
+        self.path = path
+
+    def send(self, message: Message, *, now: datetime) -> str | None:
+        """Append one line, in one write.
+
+        Raises:
+            Retryable: nothing could be written, or not all of it; what was written is taken back.
+        """
+        line = json.dumps(to_json(message, now=now), ensure_ascii=False, sort_keys=False) + "\n"
+        try:
+            append_line(self.path, line.encode("utf-8", "backslashreplace"))
+        except OSError as error:
+            raise Retryable(f"{self.path}: {error.strerror or error}") from error
+        return None
+
+    def has(self, alert_key: str) -> bool | None:
+        """Return whether a whole line of the file is this alert."""
+        return alert_key in self.keys()
+
+    def keys(self) -> set[str]:
+        """Return the keys of the alerts that the file holds; a line cut off by a crash is none."""
+        try:
+            lines = self.path.read_bytes().split(b"\n")[:-1]
+        except FileNotFoundError:
+            return set()
+        return {json.loads(line)["alert"] for line in lines if line.strip()}
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Append ``line`` to a file in a single write, after cutting off a last line that a crash left without its end.
+
+    Raises:
+        OSError: the disk is full or the file cannot be written; the file is as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        end = _end_of_lines(handle)
+        os.ftruncate(handle, end)
+        written = os.pwrite(handle, line, end)
+        if written != len(line):
+            os.ftruncate(handle, end)
+            raise OSError(f"only {written} of {len(line)} bytes could be written")
+    finally:
+        os.close(handle)
+
+
+def _end_of_lines(handle: int) -> int:
+    """Return the offset after the last line break of an open file."""
+    end = os.fstat(handle).st_size
+    while end:
+        begin = max(0, end - 4096)
+        at = os.pread(handle, end - begin, begin).rfind(b"\n")
+        if at >= 0:
+            return begin + at + 1
+        end = begin
+    return 0

@@ -1,0 +1,118 @@
+"""Claims with leases: how several workers share the rows of one table.
+
+1. A claim takes rows that are open and due, oldest first, writes a lease and a fresh token on them and counts the
+   attempt: a row that kills its worker is charged although nobody came back to say so.
+2. A row whose lease ran out is claimed alone, so that a row that kills workers takes no neighbour with it.
+3. Every write-back names the token. A worker that lost its lease changes nothing (``LeaseLost``).
+4. A row that was claimed ``MAX_ATTEMPTS`` times without an end goes to the dead letters.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Row, Table, and_, select, true, update
+
+from worker.errors import WirewatchError
+from worker.ledger.engine import Transaction
+from worker.ledger.tables import OPEN
+
+MAX_ATTEMPTS = 5
+#: Twice the hard limit of a task, see the settings of the service.
+LEASE = timedelta(seconds=120)
+#: Retries wait a random part of ``BASE * 2**(attempt - 1)``, at most ``CAP`` ("full jitter",
+#: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+BASE = timedelta(seconds=10)
+CAP = timedelta(hours=1)
+
+T = TypeVar("T")
+
+
+class LeaseLost(WirewatchError):  # noqa: N818 - named for what it says
+    """Another worker has taken the row meanwhile: whatever was done for it must not be recorded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim(Generic[T]):
+    """A row in hand: its value, and what is needed to write back."""
+
+    id: Any
+    token: str
+    attempt: int
+    value: T
+
+
+def claim_rows(
+    t: Transaction,
+    table: Table,
+    *,
+    now: datetime,
+    limit: int,
+    lease: timedelta,
+    also: ColumnElement[bool] | None = None,
+) -> list[Row[Any]]:
+    """Return at most ``limit`` rows, claimed; one row only when it is one whose lease ran out."""
+    free = table.c.lease_until.is_(None)
+    for wanted, count in ((and_(~free, table.c.lease_until <= now), 1), (free, limit)):
+        rows = _take(t, table, wanted & (also if also is not None else true()), now=now, limit=count, lease=lease)
+        if rows:
+            return rows
+    return []
+
+
+def _take(
+    t: Transaction, table: Table, wanted: ColumnElement[bool], *, now: datetime, limit: int, lease: timedelta
+) -> list[Row[Any]]:
+    due = (
+        select(table.c.id)
+        .where(table.c.work == OPEN, table.c.due_at <= now, wanted)
+        .order_by(table.c.due_at, table.c.id)
+        .limit(limit)
+        # Ignored by SQLite, where the transaction holds the write lock already.
+        .with_for_update(skip_locked=True)
+    )
+    taken = t.execute(
+        update(table)
+        .where(table.c.id.in_(due.scalar_subquery()))
+        .values(lease_until=now + lease, lease_token=uuid.uuid4().hex, attempt=table.c.attempt + 1)
+        .returning(table)
+    ).all()
+    # RETURNING promises no order.
+    return sorted(taken, key=lambda row: (row.due_at, row.id))
+
+
+def write_back(t: Transaction, table: Table, claim: Claim[Any], **values: Any) -> None:  # noqa: ANN401 - column values
+    """Write ``values`` and give the lease back.
+
+    Raises:
+        LeaseLost: the row is no longer this claim's; roll back.
+    """
+    hold(t, table, claim, lease_until=None, lease_token=None, **values)
+
+
+def hold(t: Transaction, table: Table, claim: Claim[Any], **values: Any) -> None:  # noqa: ANN401
+    """Write ``values`` and keep the lease.
+
+    Raises:
+        LeaseLost: as ``write_back``.
+    """
+    written = t.execute(
+        update(table).where(table.c.id == claim.id, table.c.lease_token == claim.token).values(**values)
+    )
+    if written.rowcount != 1:
+        raise LeaseLost(f"{table.name} {claim.id}: the lease ran out and the row was claimed again")
+
+
+def retry_at(now: datetime, *, attempt: int, jitter: float, after: timedelta | None = None) -> datetime:
+    """Return when to try again after the ``attempt``-th attempt (from 1) failed.
+
+    ``jitter`` is a random number in 0..1. ``after`` is what the other side asked for (Retry-After): a floor,
+    itself held to ``CAP``.
+    """
+    ceiling = min(CAP, BASE * float(2 ** min(max(attempt - 1, 0), 16)))
+    wait = ceiling * jitter
+    floor = min(after or timedelta(0), CAP)
+    return now + max(floor, wait, timedelta(seconds=1))

@@ -1,0 +1,117 @@
+"""Questions about the whole ledger: what is due, how much waits, which topics are in force."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, insert, select
+
+from worker.ledger.engine import Transaction
+from worker.ledger.tables import DEAD, DONE, OPEN, UNKNOWN, alert, article, dead, entry, feed, match
+from worker.ledger.tables import snapshot as snapshot_table
+from worker.ledger.tables import story as story_table
+from worker.model import Topic
+
+_QUEUES = {"poll": feed, "read": entry, "deliver": alert}
+
+
+def next_due(t: Transaction, queue: str) -> datetime | None:
+    """Return when the next row of a queue (``poll``, ``read`` or ``deliver``) can be claimed; ``None`` if there is none.
+
+    For a row in hand that is when its lease runs out.
+    """
+    table = _QUEUES[queue]
+    times = t.execute(
+        select(func.min(table.c.due_at).filter(table.c.lease_until.is_(None)), func.min(table.c.lease_until)).where(
+            table.c.work == OPEN
+        )
+    ).one()
+    # func.min keeps the column's type, so these are times.
+    return min((time for time in times if time is not None), default=None)
+
+
+def queues(t: Transaction, *, now: datetime) -> dict[str, dict[str, Any]]:
+    """Return for each queue how many rows are open, due and in hand, and how many seconds the oldest has waited."""
+    return {name: _queue(t, table, now) for name, table in _QUEUES.items()}
+
+
+def _queue(t: Transaction, table: Any, now: datetime) -> dict[str, Any]:  # noqa: ANN401 - one of three tables
+    due = (table.c.due_at <= now) & table.c.lease_until.is_(None)
+    row = t.execute(
+        select(
+            func.count(),
+            func.count().filter(due),
+            func.count().filter(table.c.lease_until.is_not(None)),
+            func.min(table.c.due_at).filter(due),
+        ).where(table.c.work == OPEN)
+    ).one()
+    oldest = (now - row[3]).total_seconds() if row[3] else 0.0
+    return {"open": row[0], "due": row[1], "leased": row[2], "oldest_s": round(oldest, 3)}
+
+
+def channels(t: Transaction) -> dict[str, dict[str, Any]]:
+    """Return for each channel that ever had an alert how many are open, delivered, in doubt and dead."""
+    rows = t.execute(
+        select(
+            alert.c.channel_id,
+            func.count().filter(alert.c.work == OPEN),
+            func.count().filter(alert.c.work == DONE),
+            func.count().filter(alert.c.work == UNKNOWN),
+            func.count().filter(alert.c.work == DEAD),
+            func.max(alert.c.sent_at),
+        ).group_by(alert.c.channel_id)
+    )
+    return {
+        row[0]: {
+            "open": row[1],
+            "delivered": row[2],
+            "unknown": row[3],
+            "dead": row[4],
+            "last_sent_at": row[5],
+        }
+        for row in rows
+    }
+
+
+def topics(t: Transaction) -> dict[str, dict[str, Any]]:
+    """Return for each topic that ever matched how many articles did, and when the last one did."""
+    rows = t.execute(
+        select(match.c.topic_id, func.count(func.distinct(match.c.article_id)), func.max(match.c.matched_at)).group_by(
+            match.c.topic_id
+        )
+    )
+    return {row[0]: {"matches": row[1], "last_match_at": row[2]} for row in rows}
+
+
+def dead_count(t: Transaction) -> int:
+    """Return the number of dead letters that were not given back."""
+    return t.execute(select(func.count()).select_from(dead).where(dead.c.redriven_at.is_(None))).scalar_one()
+
+
+def counts(t: Transaction) -> dict[str, int]:
+    """Return the number of rows of each kind that a replay reports."""
+    tables = {"entries": entry, "articles": article, "stories": story_table, "alerts": alert}
+    found = {name: t.execute(select(func.count()).select_from(table)).scalar_one() for name, table in tables.items()}
+    found["matches"] = t.execute(select(func.count()).select_from(match)).scalar_one()
+    return found
+
+
+def keep_snapshot(t: Transaction, topics: Sequence[Topic], *, now: datetime) -> None:
+    """Remember the topics in force, so that ``why`` can answer for them later; nothing when they are the last ones."""
+    values = json.loads(json.dumps([asdict(topic) for topic in topics]))
+    if _last_snapshot(t) != values:
+        t.execute(insert(snapshot_table).values(taken_at=now, topics=values))
+
+
+def topics_in_force(t: Transaction) -> tuple[Topic, ...] | None:
+    """Return the topics of the last snapshot, ``None`` when there was none."""
+    values = _last_snapshot(t)
+    return None if values is None else tuple(Topic.from_dict(value) for value in values)
+
+
+def _last_snapshot(t: Transaction) -> list[dict[str, Any]] | None:
+    return t.execute(select(snapshot_table.c.topics).order_by(snapshot_table.c.generation.desc()).limit(1)).scalar()

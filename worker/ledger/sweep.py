@@ -1,0 +1,44 @@
+"""Erasing what is older than the ledger is to remember."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from worker.ledger.engine import Transaction
+from worker.ledger.retention import Retention
+from worker.ledger.tables import OPEN, alert, article, dead, decision, delivery, entry, match, member, story
+
+#: Rows a table and transaction, so that nobody waits long for the write lock.
+_BATCH = 1000
+
+
+def sweep(t: Transaction, retention: Retention, *, now: datetime) -> dict[str, int]:
+    """Erase what is older than ``retention`` allows, at most ``_BATCH`` rows a table, and return how many went.
+
+    Work that is open is never erased, nor are the articles that open alerts speak of.
+    """
+    waiting = select(alert.c.article_id).where(alert.c.work == OPEN)
+    old_articles = select(article.c.id).where(
+        article.c.read_at < now - retention.articles, article.c.id.not_in(waiting)
+    )
+    erased = {
+        "match": _erase(t, match, match.c.article_id.in_(old_articles), match.c.article_id),
+        "member": _erase(t, member, member.c.article_id.in_(old_articles), member.c.article_id),
+        "article": _erase(t, article, article.c.id.in_(old_articles), article.c.id),
+        "entry": _erase(t, entry, (entry.c.first_seen_at < now - retention.seen) & (entry.c.work != OPEN), entry.c.id),
+        "alert": _erase(t, alert, (alert.c.created_at < now - retention.alerts) & (alert.c.work != OPEN), alert.c.id),
+        "delivery": _erase(t, delivery, delivery.c.at < now - retention.alerts, delivery.c.id),
+        "decision": _erase(t, decision, decision.c.at < now - retention.alerts, decision.c.article_id),
+        "dead": _erase(t, dead, dead.c.dead_at < now - retention.dead, dead.c.id),
+    }
+    empty = ~select(member.c.story_id).where(member.c.story_id == story.c.id).exists()
+    erased["story"] = _erase(t, story, empty, story.c.id)
+    return erased
+
+
+def _erase(t: Transaction, table: Any, condition: Any, key: Any) -> int:  # noqa: ANN401 - any table and its key
+    batch = select(key).where(condition).limit(_BATCH)
+    return int(t.execute(delete(table).where(key.in_(batch.scalar_subquery()))).rowcount)

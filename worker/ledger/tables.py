@@ -1,0 +1,269 @@
+"""The ledger's tables.
+
+Every table whose rows are worked on has the lease columns of ``_work_columns``. Rules about them stand in
+``worker.ledger.leases``. Change a table here and add a migration in ``migrations/versions``: a test compares both.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC time, stored as whole microseconds since 1970 so that every database orders it alike."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ARG002, ANN401 - SQLAlchemy's signature
+        """Return microseconds; refuse a time without a zone, which could mean anything."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone")
+        return (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002, ANN401
+        """Return the aware time."""
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+class Span(TypeDecorator[timedelta]):
+    """A span of time, stored as whole microseconds."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: timedelta | None, dialect: Dialect) -> Any:  # noqa: ARG002, ANN401
+        """Return microseconds."""
+        return None if value is None else value // _MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> timedelta | None:  # noqa: ARG002, ANN401
+        """Return the span."""
+        return None if value is None else value * _MICROSECOND
+
+
+#: Alembic compares constraint names, so all of them follow one pattern.
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+# SQLite gives automatic ids to INTEGER primary keys only.
+_Id = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _work_columns() -> tuple[Column[Any], ...]:
+    return (
+        Column("due_at", Instant, nullable=False),
+        Column("lease_until", Instant),
+        Column("lease_token", Text),
+        Column("attempt", Integer, nullable=False, default=0, server_default="0"),
+        Column("last_error", Text),
+    )
+
+
+feed = Table(
+    "feed",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    #: ``open`` while it is to be polled, ``off`` when it was taken out of the configuration or gave up.
+    Column("work", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("outcome", Text),
+    Column("error", Text),
+    Column("etag", Text),
+    Column("last_modified", Text),
+    Column("body_hash", Text),
+    Column("failures", Float, nullable=False, default=0.0),
+    Column("polled_at", Instant),
+    Column("last_success_at", Instant),
+    Column("interval", Span, nullable=False),
+    *_work_columns(),
+    Index(None, "work", "due_at"),
+)
+
+entry = Table(
+    "entry",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("feed_id", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    #: ``worker.url.canonical`` of ``url``, by which ``why`` finds it.
+    Column("page", Text, nullable=False, index=True),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("outlet", Text, nullable=False),
+    Column("language", Text),
+    Column("published_at", Instant),
+    Column("first_seen_at", Instant, nullable=False, index=True),
+    #: ``open``, ``done`` or ``dead``.
+    Column("work", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False, default=""),
+    Column("article_id", Text),
+    *_work_columns(),
+    UniqueConstraint("feed_id", "key"),
+    Index(None, "work", "due_at"),
+)
+
+article = Table(
+    "article",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("outlet", Text, nullable=False),
+    Column("language", Text),
+    Column("published_at", Instant, nullable=False),
+    Column("read_at", Instant, nullable=False, index=True),
+    Column("source", Text, nullable=False),
+)
+
+match = Table(
+    "match",
+    metadata,
+    Column("article_id", Text, primary_key=True),
+    Column("topic_id", Text, primary_key=True),
+    Column("topic_version", Text, primary_key=True),
+    Column("score", Float, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("clause", Text, nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("matched_at", Instant, nullable=False),
+)
+
+story = Table(
+    "story",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("first_at", Instant, nullable=False),
+    Column("newest_at", Instant, nullable=False, index=True),
+    Column("linked", Text),
+)
+
+member = Table(
+    "member",
+    metadata,
+    Column("article_id", Text, primary_key=True),
+    Column("story_id", Text, nullable=False, index=True),
+    Column("role", Text, nullable=False),
+    Column("outlet", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("published_at", Instant, nullable=False),
+    Column("joined_at", Instant, nullable=False),
+    Column("features", JSON, nullable=False),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("topic_id", Text, nullable=False),
+    Column("story_id", Text, nullable=False),
+    Column("channel_id", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("article_id", Text, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("clause", Text, nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", Instant, nullable=False, index=True),
+    #: ``open``, ``done``, ``unknown`` (may or may not have arrived) or ``dead``.
+    Column("work", Text, nullable=False),
+    #: Set just before the channel is called: with an expired lease it means doubt.
+    Column("started_at", Instant),
+    Column("sent_at", Instant),
+    Column("remote_id", Text),
+    *_work_columns(),
+    Index(None, "work", "due_at"),
+    Index(None, "story_id", "topic_id", "channel_id"),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("alert_key", Text, nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("remote_id", Text),
+)
+
+decision = Table(
+    "decision",
+    metadata,
+    Column("article_id", Text, primary_key=True),
+    Column("topic_id", Text, primary_key=True),
+    #: Empty when no channel was reached at all.
+    Column("channel_id", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+dead = Table(
+    "dead",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    #: ``entry`` or ``alert``; ``ref`` is the row's id there.
+    Column("kind", Text, nullable=False),
+    Column("ref", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("dead_at", Instant, nullable=False, index=True),
+    Column("redriven_at", Instant),
+)
+
+snapshot = Table(
+    "snapshot",
+    metadata,
+    Column("generation", _Id, primary_key=True),
+    Column("taken_at", Instant, nullable=False),
+    Column("topics", JSON, nullable=False),
+)
+
+#: Rows that a transaction writes first to have the others wait: one name for each thing that needs an order.
+turn = Table(
+    "turn",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+
+#: Whether a claim may take a row; see ``worker.ledger.leases``.
+OPEN = "open"
+DONE = "done"
+OFF = "off"
+UNKNOWN = "unknown"
+DEAD = "dead"
+
+__all__ = ["DEAD", "DONE", "OFF", "OPEN", "UNKNOWN", "Instant", "Span", "metadata"]

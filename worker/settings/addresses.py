@@ -1,0 +1,112 @@
+"""Addresses: URLs, networks, ``host:port``, and the URLs of the broker and the ledger.
+
+A URL may hold a password, so no message here repeats one.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+from worker.settings.words import listed, shown
+
+_BROKERS = ("redis", "rediss", "sentinel", "valkey")
+_LEDGERS = ("postgresql+psycopg",)
+_OTHER_POSTGRES = re.compile(r"postgres(?:ql)?(?:\+\w+)?")
+_UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f]")
+_LISTEN = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\s\[\]/]+):(?P<port>[0-9]{1,5})")
+_LAST_PORT = 65_535
+
+
+def web_url(value: str) -> str:
+    """Return ``value``, an http(s) URL with a host.
+
+    Raises:
+        ValueError: It is none; the text says what is missing and never shows the URL.
+    """
+    scheme = _parts(value)[0]
+    if scheme not in {"http", "https"}:
+        raise ValueError("expected a URL that begins with https:// or http://")
+    return value
+
+
+def broker(value: str) -> str:
+    """Return ``value``: ``embedded``, or the URL of a Redis or Valkey server.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if value == "embedded":
+        return value
+    schemes = listed(f"{scheme}://" for scheme in _BROKERS)
+    if urlsplit_scheme(value) not in _BROKERS:
+        raise ValueError(f"expected embedded, or a URL that begins with {schemes}")
+    if urlsplit_scheme(value) != "sentinel":  # several servers stand there, parted by ";"
+        _parts(value)
+    return value
+
+
+def ledger(value: str) -> str:
+    """Return ``value``: ``sqlite``, or the URL of a PostgreSQL database.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if value == "sqlite":
+        return value
+    scheme = urlsplit_scheme(value)
+    if scheme in _LEDGERS:
+        _parts(value)
+        return value
+    if _OTHER_POSTGRES.fullmatch(scheme):
+        raise ValueError("write postgresql+psycopg:// instead: wirewatch speaks to PostgreSQL through psycopg")
+    raise ValueError("expected sqlite, or a URL that begins with postgresql+psycopg://")
+
+
+def network(value: str) -> str:
+    """Return the network ``value`` in CIDR form; an address alone is a network of one.
+
+    Raises:
+        ValueError: It is none, or has bits set beyond its prefix.
+    """
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError:
+        pass
+    try:
+        wider = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError(f"{shown(value)} is no network; write one such as 10.0.0.0/8") from None
+    raise ValueError(f"{shown(value)} has bits set beyond its prefix; write {wider}")
+
+
+def listen(value: str) -> tuple[str, int]:
+    """Return the host and the port of ``value``, as in ``127.0.0.1:8484`` or ``[::1]:8484``.
+
+    Raises:
+        ValueError: It names none.
+    """
+    found = _LISTEN.fullmatch(value)
+    if not found or not 0 < int(found["port"]) <= _LAST_PORT:
+        raise ValueError(f"{shown(value)} is no host:port; write one such as 127.0.0.1:8484 or [::1]:8484")
+    return found["host"].strip("[]"), int(found["port"])
+
+
+def urlsplit_scheme(value: str) -> str:
+    """Return the scheme of ``value`` in lower case; empty when it has none."""
+    scheme, found, _ = value.partition("://")
+    return scheme.lower() if found else ""
+
+
+def _parts(value: str) -> tuple[str, str]:
+    if _UNPRINTABLE.search(value):
+        raise ValueError("a URL holds no spaces and no control characters; write %20 for a space")
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        raise ValueError("the host or the port of this URL is not valid") from None
+    if not parts.hostname or port == 0:
+        raise ValueError("expected a URL with a host, such as https://example.org/feed.xml")
+    return parts.scheme, parts.hostname

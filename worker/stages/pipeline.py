@@ -1,0 +1,70 @@
+"""What the stages work with, and what they say of each row."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from worker.alerts.policy import Policy, Route
+from worker.channels.base import Channel
+from worker.feeds.polling import Polling
+from worker.ledger.engine import Ledger
+from worker.model import Article, Feed, Match, Reason, Topic
+from worker.web.response import Web
+
+_log = logging.getLogger("wirewatch")
+
+
+class Matcher(Protocol):
+    """Decides which topics an article meets."""
+
+    def match(self, article: Article) -> Sequence[Match]:
+        """Return the matches of ``article``, none of them a no."""
+        ...
+
+    def judge(self, article: Article) -> Sequence[Match]:
+        """Return the answer of every topic to ``article``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """A configuration at work: its values, its edges, and its ledger."""
+
+    feeds: Mapping[str, Feed]
+    topics: Mapping[str, Topic]
+    matcher: Matcher
+    #: Weight of a term, for stories.
+    rarity: Callable[[str], float]
+    routes: Sequence[Route]
+    policy: Policy
+    polling: Polling
+    ledger: Ledger
+    web: Web
+    channels: Mapping[str, Channel]
+    #: Gives random numbers in 0..1, to spread what would happen at one moment.
+    jitter: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a stage has done with one row."""
+
+    #: ``poll``, ``read`` or ``deliver``.
+    stage: str
+    #: A feed's id, an entry's address or an alert's key.
+    subject: str
+    reason: Reason
+    detail: str = ""
+    #: Figures and ids that belong to the line in the log.
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+def logged(outcome: Outcome) -> Outcome:
+    """Write the one line that the log has for a row, and return ``outcome``."""
+    facts = "".join(f" {name}={value}" for name, value in outcome.facts.items())
+    detail = f" detail={outcome.detail!r}" if outcome.detail else ""
+    _log.info("%s verdict=%s subject=%s%s%s", outcome.stage, outcome.reason, outcome.subject, facts, detail)
+    return outcome

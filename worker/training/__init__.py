@@ -1,0 +1,1 @@
+"""Scripts that make what ships as data: tables, and later the models. Not used at run time."""
