@@ -338,7 +338,7 @@ def alert_key(*, topic_id: str, story_id: str, channel_id: str, kind: str) -> st
 
     ``kind`` is ``first``, or the role and the article that a follow-up is about.
     """
-    return _digest("\x1f".join((topic_id, story_id, channel_id, kind)))[:32]
+    return _digest(f"{topic_id}\x1f{story_id}\x1f{channel_id}\x1f{kind}")[:32]
 
 
 def _digest(text: str) -> str:

@@ -5,7 +5,7 @@ the first page is read.
 """
 
 from worker.articles.decoding import Decoded, binary_kind, decode
-from worker.articles.extraction import Extract, NoText, extract
-from worker.articles.head import Head, read_date, read_head
+from worker.articles.extraction import Extract, NoText, extract, page_head
+from worker.articles.head import Head, language_of
 
-__all__ = ["Decoded", "Extract", "Head", "NoText", "binary_kind", "decode", "extract", "read_date", "read_head"]
+__all__ = ["Decoded", "Extract", "Head", "NoText", "binary_kind", "decode", "extract", "language_of", "page_head"]

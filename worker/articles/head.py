@@ -96,10 +96,11 @@ def without_site(title: str, site: str = "") -> str:
     last = marks[-1]
     kept, dropped = title[: last.start()], title[last.end() :]
     count = len(terms(dropped))
-    if (site and terms(dropped) == terms(site)) or (":" not in last.group() and count <= _LONGEST_SITE):
-        # Two words before a name of two words may be "Iran - United States".
-        if site or (len(terms(kept)) >= 3 and len(terms(kept)) > count):  # noqa: PLR2004
-            return kept[:_LONGEST_TITLE]
+    named = bool(site) and terms(dropped) == terms(site)
+    # Two words before two words may be "Iran - United States", and what follows a colon is mostly the headline.
+    likely = ":" not in last.group() and count <= _LONGEST_SITE and len(terms(kept)) > max(2, count)
+    if named or likely:
+        return kept[:_LONGEST_TITLE]
     return title[:_LONGEST_TITLE]
 
 

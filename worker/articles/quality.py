@@ -40,11 +40,12 @@ def judge(text: str, *, title: str = "", scripted: bool = False) -> str | None:
     ``scripted`` says that the page carries scripts: a page without words then waits for JavaScript. The answers are
     ``empty``, ``link-list`` and the names in ``worker.articles.refusals``. Time is linear in the text.
     """
+    words = len(terms(text[:SHORT_TEXT]))
     if len(text) > SHORT_TEXT:
-        return _shape(text)
+        return EMPTY if not words else _shape(text)
     if (refusal := _refusal(text, title)) is not None:
         return refusal
-    if (words := len(terms(text))) < FEWEST_WORDS:
+    if words < FEWEST_WORDS:
         return JAVASCRIPT_ONLY if scripted and not words else EMPTY
     return _paywall(text) or _shape(text)
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from typing import Any
-
-from worker.text import terms
 
 #: Characters of HTML, without scripts and styles; what follows them is not read.
 HTML_MAX = 2_000_000
 #: Tags; extraction costs about 30 microseconds a tag, so this bounds a page to a few seconds.
 TAGS_MAX = 100_000
-#: Words; a marked body with fewer waits for a script to fill it.
-_FEWEST_MARKED_WORDS = 4
 #: Levels; libxml2 gives up below 255 and drops all that follows.
 _DEEPEST = 250
 
@@ -25,13 +22,18 @@ _WRAPPER = re.compile(
     r"</?(?!(?:html|head|title|meta|body|article|p|br|h[1-6]|li|script|style|nav|footer|aside)\b)[a-z][^<>]*>",
     re.IGNORECASE,
 )
-# By role (WAI-ARIA 1.2) or element, these parts of a page are never its article.
+# By role (WAI-ARIA 1.2) or element, these parts of a page are never its article. Some software wraps the whole page in
+# a form, and a page behind a notice may be hidden until a script shows it: what holds the headline stays.
+_WHOLE = "not(.//h1) and not(.//article) and count(.//p) < 5"
 _FURNITURE = (
-    "//nav | //footer[not(ancestor::blockquote)] | //form | //button | //select | //dialog | //*[@hidden]"
-    " | //*[@aria-hidden='true'][self::div or self::section or self::span]"
+    "//nav | //footer[not(ancestor::blockquote)] | //button | //select | //dialog"
+    f" | //form[{_WHOLE}] | //*[@hidden][{_WHOLE}]"
+    f" | //*[@aria-hidden='true'][self::div or self::section or self::span][{_WHOLE}]"
     " | //*[@role='navigation' or @role='search' or @role='banner' or @role='contentinfo' or @role='dialog'"
     " or @role='alertdialog' or @role='complementary']"
 )
+# What publishers call the container of an article's paragraphs.
+_CHUNK = re.compile(r"(?:article|story|post)[-_]*(?:body|text|content)|body__container", re.IGNORECASE)
 
 
 def markup(source: str) -> re.Match[str] | None:
@@ -75,23 +77,42 @@ def prune(tree: Any) -> Any:  # noqa: ANN401
 def marked_body(tree: Any) -> Any | None:  # noqa: ANN401
     """Return a page that holds only what the publisher marked as the article's body, or ``None`` without a mark.
 
-    Source: schema.org, Article, articleBody, as microdata. Changes ``tree``.
+    Source: schema.org, Article, articleBody, as microdata. ``tree`` is left as it was, without scripts in the body.
     """
-    marked = tree.xpath("//*[contains(concat(' ', normalize-space(@itemprop), ' '), ' articleBody ')][not(self::meta)]")
+    marked = tree.xpath(
+        "//*[contains(concat(' ', normalize-space(@itemprop), ' '), ' articleBody ')]"
+        "[not(self::meta or self::link or self::span)]"
+    )
     if not marked:
         return None
     for element in marked:
         for script in list(element.iter("script", "style")):
             drop(script)
-    body = max(marked, key=lambda element: len(element.text_content()))
-    if len(terms(body.text_content())) < _FEWEST_MARKED_WORDS:
-        return None
+    body = deepcopy(max(marked, key=lambda element: len(element.text_content())))
+    body.tail = None
     page = body.makeelement("html")
     within = body.makeelement("body")
     page.append(within)
-    body.tail = None
     within.append(body)
     return page
+
+
+def join_chunks(tree: Any) -> Any:  # noqa: ANN401
+    """Return ``tree`` with the parts of an article that advertisements split as one element. Changes ``tree``.
+
+    Large publishers repeat one container for every stretch between two advertisements, and an extractor that picks
+    the best container would lose the others.
+    """
+    chunks: dict[tuple[Any, str], list[Any]] = {}
+    for element in tree.iter("div", "section"):
+        name = element.get("class") or ""
+        if _CHUNK.search(name) and (article := next(element.iterancestors("article", "main"), None)) is not None:
+            chunks.setdefault((article, name), []).append(element)
+    for first, *others in chunks.values():
+        for other in others:
+            if first not in other.iterancestors():
+                first.append(other)
+    return tree
 
 
 def drop(element: Any) -> None:  # noqa: ANN401
@@ -109,7 +130,7 @@ def drop(element: Any) -> None:  # noqa: ANN401
 
 
 def _tree(source: str) -> Any | None:  # noqa: ANN401
-    from lxml import etree, html
+    from lxml import etree, html  # type: ignore[import-untyped]  # noqa: PLC0415 - loaded with the first page
 
     parser = html.HTMLParser(encoding="utf-8", collect_ids=False, remove_comments=True, remove_pis=True)
     try:

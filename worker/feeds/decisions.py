@@ -126,7 +126,10 @@ def _max_age(headers: Mapping[str, str]) -> int:
 
 
 def retry_after(headers: Mapping[str, str], *, now: datetime) -> timedelta:
-    """Return how long the answer asks to be left alone: Retry-After in seconds or as a date (RFC 9110 section 10.2.3)."""
+    """Return how long the answer asks to be left alone.
+
+    Source: Retry-After in seconds or as a date, RFC 9110 section 10.2.3.
+    """
     value = headers.get("retry-after", "").strip()
     if value.isdigit():
         return timedelta(seconds=min(int(value), 10**9))

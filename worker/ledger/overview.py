@@ -20,7 +20,7 @@ _QUEUES = {"poll": feed, "read": entry, "deliver": alert}
 
 
 def next_due(t: Transaction, queue: str) -> datetime | None:
-    """Return when the next row of a queue (``poll``, ``read`` or ``deliver``) can be claimed; ``None`` if there is none.
+    """Return when the next row of a queue (``poll``, ``read``, ``deliver``) can be claimed; ``None`` if there is none.
 
     For a row in hand that is when its lease runs out.
     """
@@ -98,6 +98,11 @@ def counts(t: Transaction) -> dict[str, int]:
     found = {name: t.execute(select(func.count()).select_from(table)).scalar_one() for name, table in tables.items()}
     found["matches"] = t.execute(select(func.count()).select_from(match)).scalar_one()
     return found
+
+
+def matched_pages(t: Transaction) -> set[str]:
+    """Return the addresses of the articles that a topic has matched."""
+    return set(t.execute(select(article.c.url).join(match, match.c.article_id == article.c.id)).scalars())
 
 
 def keep_snapshot(t: Transaction, topics: Sequence[Topic], *, now: datetime) -> None:

@@ -1,0 +1,1 @@
+"""The live service: the shells that hold the wall clock and the processes."""

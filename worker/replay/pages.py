@@ -163,9 +163,7 @@ def _portal_plan(article: Shown, plan: Furniture) -> str:
 def _story(article: Shown, plan: Furniture) -> str:
     parts = [f"<p>{escape(paragraph, quote=False)}</p>" for paragraph in paragraphs(article)]
     advert = f'<aside class="advert" aria-label="Advertisement"><p>{_text(plan.adverts[0])}</p></aside>'
-    related = (
-        f'<aside class="related-inline"><h2>Also on this site</h2>{_links(plan.related_inside)}</aside>'
-    )
+    related = f'<aside class="related-inline"><h2>Also on this site</h2>{_links(plan.related_inside)}</aside>'
     # After the second paragraph and in the middle, as far as there are that many.
     return "\n".join([*parts[:2], advert, *parts[2 : 2 + len(parts) // 2], related, *parts[2 + len(parts) // 2 :]])
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
+
+from pydantic import Field
 
 from worker.alerts.policy import Policy, Route
 from worker.channels.config import ChannelConfig
 from worker.errors import Problem
 from worker.settings.document import Document, Keys
 from worker.settings.fields import (
+    AtLeastZero,
     Id,
     Languages,
     Names,
@@ -21,13 +25,13 @@ from worker.settings.fields import (
     Text,
     Texts,
     Url,
-    Whole,
+    check_id,
     choice,
     well_made_secret,
-    within,
 )
+from worker.settings.not_yet import NOT_YET_SENT
 from worker.settings.part import Part, Placed
-from worker.settings.shape import check_shape
+from worker.settings.shape import check_shape, label
 from worker.settings.words import did_you_mean, kind, listed, shown
 
 _FOLLOW_UP = choice("development", "every", "never")
@@ -72,17 +76,17 @@ class _Id(Shape):
 
 
 class _Route(Shape):
-    topics: Names = ["*"]
-    outlets: Texts = []
-    languages: Languages = []
-    channels: Names = []
+    topics: Names = Field(default_factory=lambda: ["*"])
+    outlets: Texts = Field(default_factory=list)
+    languages: Languages = Field(default_factory=list)
+    channels: Names = Field(default_factory=list)
 
 
 class _Policy(Shape):
     group_wait: Pause = timedelta(seconds=30)
     follow_up: Annotated[str, _FOLLOW_UP] = "development"
     min_gap: Pause = timedelta(minutes=30)
-    per_hour: Annotated[Whole, within(0)] = 20
+    per_hour: AtLeastZero = 20
     quiet_hours: QuietHours = ""
     digest: str = ""
 
@@ -90,7 +94,7 @@ class _Policy(Shape):
 class _File(Shape):
     channels: dict[str, object] | None = None
     routes: list[object] | None = None
-    policy: dict[str, object] = {}
+    policy: dict[str, object] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,9 +129,7 @@ def read_alerts(document: Document) -> Part[Alerts]:
             names=frozenset(channels) | frozenset(file.channels or ()),
         ),
         problems=(*problems, *wrong, *wrong_policy, *wrong_routes),
-        warnings=tuple(
-            warning for channel in channels.values() for warning in _channel_warnings(document, channel)
-        ),
+        warnings=tuple(warning for channel in channels.values() for warning in _channel_warnings(document, channel)),
     )
 
 
@@ -155,7 +157,7 @@ def _channel(document: Document, name: str) -> tuple[ChannelConfig | None, tuple
     if not isinstance(given, dict) or type_ not in _TYPES:
         return None, _wrong_type(document, keys, given)
     checked = check_shape(_TYPES[str(type_)], document, keys)
-    problems = (*checked.problems, *_slack_problems(document, keys, checked.value))
+    problems = checked.problems or _slack_problems(document, keys, checked.value)
     if checked.value is None or problems:
         return None, problems
     options = checked.value.model_dump(exclude={"type"}, exclude_none=True)
@@ -222,7 +224,9 @@ def _routes(
         checked = check_shape(_Route, document, keys)
         problems += checked.problems
         if checked.value and not checked.value.channels and "channels" not in checked.dropped:
-            problems.append(document.problem(keys, "a route without channels leads nowhere; name one in channels: [...]"))
+            problems.append(
+                document.problem(keys, "a route without channels leads nowhere; name one in channels: [...]")
+            )
         if checked.value:
             route = {name: tuple(value) for name, value in checked.value.model_dump().items()}
             routes.append(Placed(value=Route(**route), keys=keys))

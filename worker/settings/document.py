@@ -165,10 +165,9 @@ class _Builder:
             return self._scalar(node, keys, place)
         if not self._enter(node):
             return None
-        try:
-            return self._mapping(node, keys) if isinstance(node, MappingNode) else self._list(node, keys)
-        finally:
-            self._open.discard(id(node))
+        value = self._mapping(node, keys) if isinstance(node, MappingNode) else self._list(node, keys)
+        self._open.discard(id(node))
+        return value
 
     def _enter(self, node: Node) -> bool:
         if id(node) in self._open:
@@ -185,7 +184,7 @@ class _Builder:
         self._known.add(id(node))
         return True
 
-    def _list(self, node: SequenceNode, keys: Keys) -> list[object]:
+    def _list(self, node: Node, keys: Keys) -> list[object]:
         return [self.value(item, (*keys, index)) for index, item in enumerate(node.value)]
 
     def _mapping(self, node: MappingNode, keys: Keys) -> dict[str, object]:

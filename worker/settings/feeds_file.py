@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from pydantic import Field
+
 from worker.errors import Problem
 from worker.model import Feed
 from worker.settings.document import Document, Keys
 from worker.settings.fields import Flag, Headers, Id, Language, Shape, Span, Text, Texts, Url
-from worker.settings.part import Part
+from worker.settings.part import Part, Placed
 from worker.settings.shape import check_shape, repeated
 from worker.url import canonical, host
 
@@ -20,7 +22,7 @@ class _Defaults(Shape):
     full_text: Flag = False
     conditional: Flag = True
     enabled: Flag = True
-    headers: Headers = {}
+    headers: Headers = Field(default_factory=dict)
 
 
 class _Feed(_Defaults):
@@ -29,12 +31,12 @@ class _Feed(_Defaults):
 
 
 class _File(Shape):
-    defaults: dict[str, object] = {}
-    feeds: list[object] = []
-    opml: Texts = []
+    defaults: dict[str, object] = Field(default_factory=dict)
+    feeds: list[object] = Field(default_factory=list)
+    opml: Texts = Field(default_factory=list)
 
 
-def read_feeds(document: Document) -> Part[tuple[Feed, ...]]:
+def read_feeds(document: Document) -> Part[tuple[Placed[Feed], ...]]:
     """Return the feeds of ``feeds.yaml``.
 
     A feed without ``id`` is known by its URL without the scheme; one without ``outlet`` by its host.
@@ -43,7 +45,7 @@ def read_feeds(document: Document) -> Part[tuple[Feed, ...]]:
     file = check_shape(_File, document, ())
     defaults = check_shape(_Defaults, document, ("defaults",))
     problems = [*document.problems, *file.problems, *(defaults.problems if "defaults" not in file.dropped else ())]
-    feeds: list[Feed] = []
+    feeds: list[Placed[Feed]] = []
     ids: list[tuple[str, Keys]] = []
     urls: list[tuple[str, Keys]] = []
     for index in range(len(file.value.feeds) if file.value else 0):
@@ -52,7 +54,7 @@ def read_feeds(document: Document) -> Part[tuple[Feed, ...]]:
         problems += checked.problems
         if checked.value and defaults.value:
             feed = _feed(checked.value, defaults.value)
-            feeds.append(feed)
+            feeds.append(Placed(value=feed, keys=keys))
             urls.append((canonical(feed.url), (*keys, "url")))
             if "id" not in checked.dropped:
                 ids.append((feed.id, (*keys, "id")))
@@ -93,6 +95,8 @@ def _twice(document: Document, urls: list[tuple[str, Keys]]) -> tuple[Problem, .
     for url, keys in urls:
         if url in first:
             line = document.places[document.nearest(first[url])].line
-            warnings.append(document.problem(keys, f"url: the feed on line {line} has this URL too; it is polled twice"))
+            warnings.append(
+                document.problem(keys, f"url: the feed on line {line} has this URL too; it is polled twice")
+            )
         first.setdefault(url, keys)
     return tuple(warnings)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Any, TypeVar
 
@@ -30,6 +30,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\t]*")
 _WHOLE = re.compile(r"[-+]?[0-9]{1,15}")
 _NUMBER = re.compile(r"[-+]?[0-9]{1,15}(?:\.[0-9]{1,15})?")
+_WILD = re.compile(r"[*?\[]")
 _LONGEST_ID = 200
 
 
@@ -138,11 +139,16 @@ def _not_empty(value: str) -> str:
     return value
 
 
-def _id(value: str) -> str:
+def check_id(value: str) -> str:
+    """Return ``value`` when it can be an id.
+
+    Raises:
+        ValueError: It cannot; the text says why.
+    """
     if not value or value != value.strip() or not value.isprintable() or len(value) > _LONGEST_ID:
         raise ValueError(f"an id is one line of at most {_LONGEST_ID} characters without spaces at its ends")
-    if "*" in value:
-        raise ValueError("an id holds no *, which is the wild card of routes")
+    if _WILD.search(value):
+        raise ValueError("an id holds none of * ? [, which are wild cards in routes")
     return value
 
 
@@ -207,11 +213,6 @@ def choice(*names: str) -> PlainValidator:
     return PlainValidator(_choice(*names))
 
 
-def within(least: float, most: float | None = None) -> Any:  # noqa: ANN401 - pydantic's own type
-    """Return the bounds of a number."""
-    return Field(ge=least, le=most, allow_inf_nan=False)
-
-
 def _above_zero(value: timedelta | int) -> bool:
     return bool(value)
 
@@ -227,9 +228,12 @@ Pause = Annotated[timedelta, PlainValidator(_measured("duration", units.duration
 Size = Annotated[int, PlainValidator(_measured("size", units.size, _above_zero, "expected a size larger than 0"))]
 Flag = Annotated[bool, BeforeValidator(_boolean)]
 Whole = Annotated[int, BeforeValidator(_from_variable(_WHOLE, int))]
-Number = Annotated[float, BeforeValidator(_from_variable(_NUMBER, float))]
+AtLeastZero = Annotated[Whole, Field(ge=0)]
+AtLeastOne = Annotated[Whole, Field(ge=1)]
+Fraction = Annotated[float, BeforeValidator(_from_variable(_NUMBER, float)), Field(ge=0, le=1, allow_inf_nan=False)]
+OneOrMany = BeforeValidator(_one_mapping)
 Text = Annotated[str, _text(_not_empty)]
-Id = Annotated[str, _text(_id)]
+Id = Annotated[str, _text(check_id)]
 Texts = Annotated[list[str], BeforeValidator(_one_or_many)]
 Names = Annotated[list[Text], BeforeValidator(_one_or_many)]
 Groups = Annotated[list[Texts], BeforeValidator(_groups)]
@@ -245,14 +249,4 @@ FirstPoll = Annotated[str | timedelta, PlainValidator(_first_poll)]
 QuietHours = Annotated[str, _text(hours.quiet_hours)]
 Headers = dict[Annotated[str, _text(_header_name)], Annotated[str, _text(_header_value)]]
 HeaderValue = Annotated[Text, _text(_header_value)]
-Port = Annotated[int, Field(ge=1, le=65_535)]
-
-
-def one_mapping_or_many() -> BeforeValidator:
-    """Return the reader that takes a mapping for a list of one."""
-    return BeforeValidator(_one_mapping)
-
-
-def strings(values: Iterable[str]) -> tuple[str, ...]:
-    """Return ``values`` as the frozen values of the house hold them."""
-    return tuple(values)
+Port = Annotated[Whole, Field(ge=1, le=65_535)]

@@ -1,41 +1,31 @@
-"""Quiet hours."""
+"""Quiet hours, as ``worker.alerts.quiet`` reads them, with a hint for a misspelt zone."""
 
 from __future__ import annotations
 
-import re
 import zoneinfo
 
-from worker.settings.words import did_you_mean, shown
-
-_HOURS = re.compile(
-    r"(?P<start>(?:[01][0-9]|2[0-3]):[0-5][0-9])\s*-\s*(?P<end>(?:[01][0-9]|2[0-3]):[0-5][0-9])(?:\s+(?P<zone>\S+))?"
-)
+from worker.alerts.quiet import parse_quiet_hours
+from worker.settings.words import Substituted, did_you_mean, shown
 
 
 def quiet_hours(value: str) -> str:
-    """Return ``value`` as ``HH:MM-HH:MM`` or ``HH:MM-HH:MM Area/City``; empty means never.
+    """Return ``value`` without spaces at its ends; empty means never.
 
     Raises:
-        ValueError: It is neither; the text says what to write.
+        ValueError: It is no span of hours, or its zone is unknown; the text says what to write.
     """
-    if not value.strip():
-        return ""
-    found = _HOURS.fullmatch(value.strip())
-    if not found:
-        raise ValueError(f"{shown(value)} is no span of hours; write 22:00-07:00 or 22:00-07:00 Europe/Berlin")
-    if found["start"] == found["end"]:
-        raise ValueError("quiet hours begin and end at one time; write two different ones, or leave it empty")
-    if zone := found["zone"]:
-        _known(zone)
-    return f"{found['start']}-{found['end']}" + (f" {zone}" if zone else "")
-
-
-def _known(zone: str) -> None:
     try:
-        zoneinfo.ZoneInfo(zone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        zones = zoneinfo.available_timezones()
-        if not zones:
-            raise ValueError("this machine has no time zones; install tzdata, or leave the zone out") from None
-        hint = did_you_mean(zone, zones) or "; write one such as Europe/Berlin"
-        raise ValueError(f"{shown(zone)} is no time zone{hint}") from None
+        parse_quiet_hours(value)
+    except ValueError as error:
+        # The other room's words may repeat the zone.
+        why = "expected 22:00-07:00" if isinstance(value, Substituted) else f"{error}{_zone_hint(value)}"
+        raise ValueError(f"{shown(value)}: {why}") from None
+    return value.strip()
+
+
+def _zone_hint(value: str) -> str:
+    words = value.split()
+    if not words or ":" in words[-1]:
+        return ""
+    zones = zoneinfo.available_timezones()
+    return did_you_mean(words[-1], zones) if zones else "; this machine has no time zones, install tzdata"

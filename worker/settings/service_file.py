@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated
+
+from pydantic import Field
 
 from worker.errors import Problem
 from worker.feeds.polling import Polling
@@ -13,6 +14,8 @@ from worker.ledger.retention import Retention
 from worker.settings.addresses import listen
 from worker.settings.document import Document
 from worker.settings.fields import (
+    AtLeastOne,
+    AtLeastZero,
     Broker,
     FirstPoll,
     Flag,
@@ -28,8 +31,6 @@ from worker.settings.fields import (
     Span,
     Text,
     Url,
-    Whole,
-    within,
 )
 from worker.settings.part import Part
 from worker.settings.shape import check_shape
@@ -42,11 +43,11 @@ _LOOPBACK = re.compile(r"127\.[0-9.]+|::1|localhost")
 
 class _Network(Shape):
     allow_private: Networks = False
-    allow_ports: list[Port] = [80, 443]
+    allow_ports: list[Port] = Field(default_factory=lambda: [80, 443])
     max_body: Size = 10 * MIB
     deadline: Span = timedelta(seconds=30)
-    max_redirects: Annotated[Whole, within(0)] = 5
-    per_host_concurrency: Annotated[Whole, within(1)] = 2
+    max_redirects: AtLeastZero = 5
+    per_host_concurrency: AtLeastOne = 2
     per_host_gap: Pause = timedelta(seconds=1)
 
 
@@ -54,7 +55,7 @@ class _Polling(Shape):
     adaptive: Flag = True
     min_interval: Span = timedelta(seconds=60)
     max_interval: Span = timedelta(hours=24)
-    permanent_after: Annotated[Whole, within(1)] = 3
+    permanent_after: AtLeastOne = 3
     first_poll: FirstPoll = "baseline"
 
 
@@ -91,7 +92,7 @@ class _File(Shape):
     broker: Broker = "embedded"
     ledger: Ledger = "sqlite"
     user_agent: HeaderValue = Service().user_agent
-    workers: Annotated[Whole, within(1, 1024)] = 2
+    workers: AtLeastOne = 2
     network: _Network = _Network()
     polling: _Polling = _Polling()
     meaning: _Meaning = _Meaning()

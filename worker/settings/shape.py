@@ -45,20 +45,34 @@ class Checked(Generic[M]):
 def check_shape(model: type[M], document: Document, keys: Keys) -> Checked[M]:
     """Return the mapping at ``keys`` of ``document`` as ``model``; a missing one is an empty one."""
     raw = document.at(keys)
-    raw = {} if raw is None and not isinstance(keys[-1:][0] if keys else None, int) else raw
+    raw = {} if raw is None and not (keys and isinstance(keys[-1], int)) else raw
     try:
         return Checked(value=model.model_validate(raw))
     except ValidationError as error:
         # The input stays out: it may be a secret, and the place is enough to find it.
         errors = error.errors(include_input=False, include_url=False)
-    wrong = [(tuple(e["loc"]), e["type"], e.get("ctx", {}), e["msg"]) for e in errors]
+    slips = [_Slip(at=tuple(e["loc"]), type=e["type"], about=e.get("ctx", {}), text=e["msg"]) for e in errors]
     problems = tuple(
-        document.problem((*keys, *at), _message(model, document, keys, at, name, about, text), on_key=_on_key(name, at))
-        for at, name, about, text in wrong
-        if not document.broken((*keys, *at))
+        document.problem((*keys, *slip.at), _message(model, document, keys, slip), on_key=slip.on_key)
+        for slip in slips
+        if not document.broken((*keys, *slip.at))
     )
-    dropped = frozenset(str(at[0]) for at, *_ in wrong if at)
+    dropped = frozenset(str(slip.at[0]) for slip in slips if slip.at)
     return Checked(value=_salvage(model, raw, dropped), dropped=dropped, problems=problems)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Slip:
+    """One error of pydantic."""
+
+    at: Keys
+    type: str
+    about: Mapping[str, Any]
+    text: str
+
+    @property
+    def on_key(self) -> bool:
+        return self.type == "extra_forbidden" or self.at[-1:] == ("[key]",)
 
 
 def _salvage(model: type[M], raw: object, dropped: frozenset[str]) -> M | None:
@@ -70,35 +84,24 @@ def _salvage(model: type[M], raw: object, dropped: frozenset[str]) -> M | None:
         return None
 
 
-def _on_key(name: str, at: Keys) -> bool:
-    return name == "extra_forbidden" or at[-1:] == ("[key]",)
-
-
-def _message(
-    model: type[Shape],
-    document: Document,
-    keys: Keys,
-    at: Keys,
-    name: str,
-    about: Mapping[str, Any],
-    text: str,
-) -> str:
-    at = tuple(key for key in at if key != "[key]")
-    where = label((*keys, *at))
+def _message(model: type[Shape], document: Document, keys: Keys, slip: _Slip) -> str:
+    at = tuple(key for key in slip.at if key != "[key]")
     value = document.at(document.nearest((*keys, *at)))
-    if name == SAID:
-        said = str(about["message"])
-    elif name == "missing":
-        said = "missing; every item needs one"
-    elif name == "extra_forbidden":
-        said = f"unknown key{did_you_mean(str(at[-1]), _names(model, at[:-1])) or _known(model, at[:-1])}"
-    elif name in _BOUNDS:
-        words, bound = _BOUNDS[name]
-        said = f"must be {words} {about[bound]:g}"
-    elif name in _EXPECTED:
-        said = f"expected {_EXPECTED[name]}, found {kind(value)}{_quotes(name, value)}"
+    if slip.type == SAID:
+        said = str(slip.about["message"])
+    elif slip.type == "missing":
+        said = "missing"
+    elif slip.type == "extra_forbidden":
+        names = _names(model, at[:-1])
+        said = f"unknown key{did_you_mean(str(at[-1]), names) or '; known here: ' + ', '.join(names)}"
+    elif slip.type in _BOUNDS:
+        words, bound = _BOUNDS[slip.type]
+        said = f"must be {words} {slip.about[bound]:g}"
+    elif slip.type in _EXPECTED:
+        said = f"expected {_EXPECTED[slip.type]}, found {kind(value)}{_quotes(slip.type, value)}"
     else:
-        said = text
+        said = slip.text
+    where = label((*keys, *at))
     return f"{where}: {said}" if where else said
 
 
@@ -114,11 +117,6 @@ def label(keys: Keys) -> str:
             return key + text
         text = f"[{key}]{text}"
     return text
-
-
-def _known(model: type[Shape], at: Keys) -> str:
-    names = _names(model, at)
-    return f"; known here: {', '.join(names)}" if names else ""
 
 
 def _names(model: type[Shape], at: Keys) -> list[str]:

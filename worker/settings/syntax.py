@@ -13,6 +13,23 @@ from ruamel.yaml.reader import ReaderError
 
 _CANNOT_START = re.compile(r"found character '(.{1,2})' that cannot start any token", re.DOTALL)
 _QUOTED = re.compile(r"'[^']*'")
+#: What the library says (a part of it, most telling first), what we say, and whether the place is where something
+#: was opened or where reading stopped.
+_SIGNS = (
+    ("unexpected end of stream", "a quote is opened here and never closed", "opened"),
+    ("quoted scalar: found unexpected document", "a quote is opened here and never closed", "opened"),
+    ("escape", "an unknown escape after a backslash; use single quotes, or double the backslash", "stopped"),
+    ("alias", "text that begins with * must be in quotes", "stopped"),
+    ("anchor", "text that begins with & must be in quotes", "stopped"),
+    ("another document", "a second document begins here; keep one, without a second ---", "stopped"),
+    (
+        "mapping values are not allowed",
+        'a ":" where no key can stand; put text that contains ": " in quotes, or mend the indentation',
+        "stopped",
+    ),
+    ("could not find expected ':'", 'a key without ":"; write key: value', "opened"),
+    ("expected <block end>", "the indentation does not fit the lines above", "stopped"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,29 +55,15 @@ def slip(error: Exception, text: str) -> Slip:
 
 def _explained(context: str, problem: str, text: str, index: int, opened: int) -> Slip:
     start = _CANNOT_START.search(problem)
-    if start and ("\t" in text[index : index + 1] or _indented_by_tab(text, index)):
+    if start and _indented_by_tab(text, index):
         return Slip(message="a tab as indentation; YAML wants spaces", index=_tab(text, index))
     if start:
         return Slip(message=f"text that begins with {start[1]} must be in quotes", index=index)
-    if "quoted scalar" in context and "end of" in problem:
-        return Slip(message="a quote is opened here and never closed", index=opened)
-    if "escape" in problem:
-        return Slip(message=r"an unknown \ escape; use single quotes, or write \\ for one \ ", index=index)
     if "flow mapping" in context or "flow sequence" in context:
         return _unclosed(context, text, index, opened)
-    if "alias" in context or "alias" in problem or "anchor" in context:
-        return Slip(message="text that begins with * or & must be in quotes", index=index)
-    if "another document" in problem:
-        return Slip(message="a second document begins here; keep one, without a second ---", index=index)
-    if "mapping values are not allowed" in problem:
-        return Slip(
-            message='a ":" where no key can stand; put text that contains ": " in quotes, or mend the indentation',
-            index=index,
-        )
-    if "expected <block end>" in problem or "block" in context:
-        return Slip(message="the indentation does not fit the lines above", index=index)
-    if "could not find expected ':'" in problem:
-        return Slip(message='a key without ":"; write key: value', index=opened)
+    for sign, message, place in _SIGNS:
+        if sign in f"{context}: {problem}":
+            return Slip(message=message, index=opened if place == "opened" else index)
     return Slip(message=f"this is not valid YAML: {_QUOTED.sub('...', problem)}", index=index)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 from pydantic import Field
@@ -13,23 +13,22 @@ from worker.errors import Problem
 from worker.model import Near, Topic
 from worker.settings.document import Document, Keys
 from worker.settings.fields import (
+    AtLeastOne,
     Flag,
+    Fraction,
     Groups,
     Id,
     Languages,
     Names,
-    Number,
+    OneOrMany,
     Shape,
     Texts,
-    Whole,
     choice,
-    one_mapping_or_many,
-    within,
 )
 from worker.settings.part import Part, Placed
+from worker.settings.rules import check_topic
 from worker.settings.shape import Checked, check_shape, label, repeated
-from worker.settings.words import did_you_mean, kind
-from worker.topics import RuleError, check_topic
+from worker.settings.words import listed
 
 T = TypeVar("T")
 
@@ -41,7 +40,7 @@ _POSITIVE = ("topic", "any", "all", "near", "query", "meaning")
 
 class _Near(Shape):
     groups: Groups
-    within: Annotated[Whole, within(1)] = 12
+    within: AtLeastOne = 12
     negated: Flag = False
 
 
@@ -57,12 +56,12 @@ class _Topic(Shape):
     any: Texts = Field(default_factory=list)
     all: Texts = Field(default_factory=list)
     none: Texts = Field(default_factory=list)
-    near: Annotated[list[_Near], one_mapping_or_many()] = Field(default_factory=list)
+    near: Annotated[list[_Near], OneOrMany] = Field(default_factory=list)
     query: str = ""
     meaning: Names = Field(default_factory=list)
     unlike: Names = Field(default_factory=list)
     require: Annotated[str, choice("either", "both")] = "either"
-    threshold: Annotated[Number, within(0, 1)] = 0.5
+    threshold: Fraction = 0.5
     languages: Languages = Field(default_factory=list)
     outlets: Names = Field(default_factory=list)
     channels: Names = Field(default_factory=list)
@@ -74,29 +73,114 @@ class _File(Shape):
     topics: list[object] = Field(default_factory=list)
 
 
-def read_topics(document: Document) -> Part[tuple[Placed[Topic], ...]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topics:
+    """The topics of a file as far as they are right."""
+
+    topics: tuple[Placed[Topic], ...]
+    #: The ids of all topics, the wrong ones too, so that what refers to them is not called wrong as well.
+    names: frozenset[str]
+
+
+def read_topics(document: Document) -> Part[Topics]:
     """Return the topics of ``document``: a mapping with ``topics``, or a list of topics.
 
     A topic without ``id`` is known by its phrase, in lower case and with hyphens for spaces.
     """
     base: Keys = () if isinstance(document.data, list) else ("topics",)
-    problems = [*document.problems, *(_top_problems(document) if base else ())]
-    topics: list[Placed[Topic]] = []
-    ids: list[tuple[str, Keys]] = []
-    warnings: list[Problem] = []
     items = document.at(base)
-    for index in range(len(items) if isinstance(items, list) else 0):
-        keys: Keys = (*base, index)
-        checked = check_shape(_Topic, document, keys)
-        placed = Placed(value=_topic(checked.value or _Topic()), keys=keys)
-        problems += checked.problems
-        if checked.value is None:
-            continue
-        problems += _rule_problems(document, placed, checked)
-        if placed.value.id and "id" not in checked.dropped:
-            ids.append((placed.value.id, (*keys, "id")))
-        if placed.value.id:
-            topics.append(placed)
-            warnings += _meaning_warnings(document, placed)
-    problems += repeated(document, ids, "topic")
-    return Part(document=document, value=tuple(topics), problems=tuple(problems), warnings=tuple(warnings))
+    places: list[Keys] = [(*base, index) for index in range(len(items) if isinstance(items, list) else 0)]
+    found = [(keys, check_shape(_Topic, document, keys)) for keys in places]
+    topics = [(Placed(value=_topic(shape.value), keys=keys), shape) for keys, shape in found if shape.value]
+    named = [(topic, shape) for topic, shape in topics if topic.value.id]
+    ids = [(topic.value.id, (*topic.keys, "id")) for topic, shape in named if "id" not in shape.dropped]
+    return Part(
+        document=document,
+        value=Topics(topics=tuple(topic for topic, _ in named), names=_names(document, places, ids)),
+        problems=(
+            *document.problems,
+            *(_top_problems(document) if base else ()),
+            *(problem for _, shape in found for problem in shape.problems),
+            *(problem for topic, shape in topics for problem in _rule_problems(document, topic, shape)),
+            *repeated(document, ids, "topic"),
+        ),
+        warnings=tuple(
+            warning for topic, shape in named if not shape.dropped for warning in _meaning_warnings(document, topic)
+        ),
+    )
+
+
+def _names(document: Document, places: Iterable[Keys], ids: Iterable[tuple[str, Keys]]) -> frozenset[str]:
+    written = (document.at((*keys, "id")) for keys in places)
+    return frozenset(name for name, _ in ids) | frozenset(str(name) for name in written if name is not None)
+
+
+def _top_problems(document: Document) -> tuple[Problem, ...]:
+    data = document.data
+    if isinstance(data, dict) and "topics" not in data and set(data) & set(_Topic.model_fields):
+        message = 'this is a single topic; put it under "topics:" and begin it with "- "'
+        return (document.problem((), message),)
+    return check_shape(_File, document, ()).problems
+
+
+def _topic(shape: _Topic) -> Topic:
+    return Topic(
+        id=shape.id or _slug(shape.topic),
+        topic=shape.topic,
+        anchors=_frozen(shape.anchors),
+        any=tuple(shape.any),
+        all=tuple(shape.all),
+        none=tuple(shape.none),
+        near=tuple(Near(groups=_frozen(near.groups), within=near.within, negated=near.negated) for near in shape.near),
+        query=shape.query,
+        meaning=tuple(shape.meaning),
+        unlike=tuple(shape.unlike),
+        require=shape.require,
+        threshold=shape.threshold,
+        languages=tuple(shape.languages),
+        outlets=tuple(shape.outlets),
+        channels=tuple(shape.channels),
+        urgent=shape.urgent,
+        examples_match=tuple(shape.examples.match),
+        examples_ignore=tuple(shape.examples.ignore),
+    )
+
+
+def _slug(phrase: str) -> str:
+    return _NOT_A_WORD.sub("-", phrase.lower())[:_LONGEST_ID].strip("-")
+
+
+def _frozen(groups: Iterable[Iterable[T]]) -> tuple[tuple[T, ...], ...]:
+    return tuple(tuple(group) for group in groups)
+
+
+def _rule_problems(document: Document, topic: Placed[Topic], checked: Checked[_Topic]) -> Iterable[Problem]:
+    """Yield what is wrong with the rules; what hangs on a key that is wrong already is not said twice."""
+    empty = not any(getattr(topic.value, name) for name in _POSITIVE)
+    if not topic.value.id and not checked.dropped & {"id", "topic"} and not document.broken(topic.keys):
+        yield document.problem(topic.keys, "id: missing; a topic needs an id, or a phrase in topic")
+    if empty:
+        if not checked.dropped & set(_POSITIVE) and not document.broken(topic.keys):
+            yield document.problem(topic.keys, f"{_name(topic)}: nothing to find; give it {listed(_POSITIVE)}")
+        return
+    for error in check_topic(topic.value):
+        keys = (*topic.keys, *error.path)
+        if error.path and error.path[0] not in checked.dropped and not document.broken(keys):
+            message = f"{label(keys)}: {error.message}"
+            yield document.problem(keys, message, column=error.column)
+
+
+def _name(topic: Placed[Topic]) -> str:
+    return f"topic {topic.value.id}" if topic.value.id else "this topic"
+
+
+def _meaning_warnings(document: Document, topic: Placed[Topic]) -> Iterable[Problem]:
+    """Yield what a topic loses because this version ships no model that decides by meaning."""
+    value = topic.value
+    if not value.has_rule or value.require == "both":
+        lost = f"topic {value.id} cannot match"
+    elif value.meaning or value.unlike:
+        lost = f"topic {value.id} matches by its rule alone"
+    else:
+        return
+    yield document.problem(topic.keys, f"meaning disabled: this version ships no model; {lost}")

@@ -31,8 +31,10 @@ def kind(value: object) -> str:
             return "nothing"
         case bool():
             return "true or false without quotes"
-        case int() | float():
+        case int():
             return "a number"
+        case float():
+            return "a number with a fraction"
         case str():
             return "text"
         case list():

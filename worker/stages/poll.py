@@ -35,7 +35,7 @@ def _poll(p: Pipeline, claim: Claim[FeedState], now: datetime) -> Outcome:
         poll, found = ask(p, feed, state, now)
     try:
         with p.ledger.write() as t:
-            new = _record(t, p, claim, poll, found, now)
+            new = _record(t, p, claim, poll, found=found, now=now)
     except LeaseLost as lost:
         return Outcome(stage="poll", subject=feed.id, reason=Reason.RETRY, detail=str(lost))
     return Outcome(
@@ -54,7 +54,7 @@ def ask(p: Pipeline, feed: Feed, state: FeedState, now: datetime) -> tuple[Poll,
     except (Retryable, Unusable) as error:
         return _failed(p, feed, state, now, error=str(error)), ()
     if response.status == decisions.NOT_MODIFIED:
-        return _succeeded(p, feed, state, now, response, Reason.NOT_MODIFIED), ()
+        return _succeeded(p, feed, state, now, response=response, reason=Reason.NOT_MODIFIED), ()
     if response.status != decisions.OK:
         error_text = f"{feed.url}: the server answered {response.status}"
         return (
@@ -62,16 +62,16 @@ def ask(p: Pipeline, feed: Feed, state: FeedState, now: datetime) -> tuple[Poll,
             (),
         )
     if body_hash(response.body) == state.body_hash:
-        return _succeeded(p, feed, state, now, response, Reason.UNCHANGED), ()
+        return _succeeded(p, feed, state, now, response=response, reason=Reason.UNCHANGED), ()
     try:
         document = parse(response.body, feed=feed, headers=response.headers)
     except Unusable as error:
         return _failed(p, feed, state, now, error=str(error), status=response.status, reason=Reason.NOT_A_FEED), ()
     reason = Reason.BASELINE if state.last_success_at is None else Reason.NEW_ENTRIES
-    return _succeeded(p, feed, state, now, response, reason), document.entries
+    return _succeeded(p, feed, state, now, response=response, reason=reason), document.entries
 
 
-def _succeeded(p: Pipeline, feed: Feed, state: FeedState, now: datetime, response: Response, reason: Reason) -> Poll:
+def _succeeded(p: Pipeline, feed: Feed, state: FeedState, now: datetime, *, response: Response, reason: Reason) -> Poll:
     return decisions.succeeded(
         feed,
         state,
@@ -109,12 +109,13 @@ def _failed(
 
 
 def _record(
-    t: Transaction, p: Pipeline, claim: Claim[FeedState], poll: Poll, found: Sequence[Entry], now: datetime
+    t: Transaction, p: Pipeline, claim: Claim[FeedState], poll: Poll, *, found: Sequence[Entry], now: datetime
 ) -> int:
     """Write the feed's state and its new entries together, and return how many are to be read."""
     feeds.record(t, claim, poll.state, next_poll_at=poll.next_poll_at)
     first = claim.value.last_success_at is None
-    news, past = [], []
+    news: list[Entry] = []
+    past: list[Entry] = []
     for entry in found:
         is_news = decisions.is_news(entry, first_poll=first, polling=p.polling, now=now)
         (news if is_news else past).append(entry)

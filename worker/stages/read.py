@@ -81,11 +81,12 @@ def read_entry(p: Pipeline, entry: Entry, *, now: datetime, last_attempt: bool) 
     Raises:
         Retryable: the page cannot be had now; on the last attempt the feed's text stands in instead.
     """
-    if p.feeds[entry.feed_id].full_text and entry.text:
+    feed = p.feeds.get(entry.feed_id)  # None when the feed was taken out of the configuration meanwhile
+    if feed is not None and feed.full_text and entry.text:
         return _from_feed(entry, "full-text feed")
     try:
         response = p.web.get(entry.url, now=now, headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.5"})
-        return _from_page(entry, _checked(response))
+        return _from_page(entry, checked(response))
     except Unusable as error:
         return _from_feed(entry, str(error))
     except Retryable as error:
@@ -94,7 +95,13 @@ def read_entry(p: Pipeline, entry: Entry, *, now: datetime, last_attempt: bool) 
         return _from_feed(entry, str(error))
 
 
-def _checked(response: Response) -> Response:
+def checked(response: Response) -> Response:
+    """Return an answer that carries a page.
+
+    Raises:
+        Retryable: the server may answer better later.
+        Unusable: it never will.
+    """
     status = response.status
     if status == _OK:
         return response
@@ -103,26 +110,31 @@ def _checked(response: Response) -> Response:
     raise Unusable(f"{response.url}: the server answered {status}")
 
 
-def _from_page(entry: Entry, response: Response) -> Reading:
+def charset_of(response: Response) -> str | None:
+    """Return the encoding that an answer's Content-Type names, if it names one."""
     found = _CHARSET.search(response.headers.get("content-type", ""))
-    extract_ = extract(
+    return found.group(1) if found else None
+
+
+def _from_page(entry: Entry, response: Response) -> Reading:
+    page = extract(
         response.body,
         url=response.url,
-        charset=found.group(1) if found else None,
+        charset=charset_of(response),
         language=entry.language,
         title=entry.title,
     )
-    match extract_:
+    match page:
         case NoText():
-            return _from_feed(entry, extract_.detail, teaser=extract_)
+            return _from_feed(entry, page.detail, teaser=page)
         case Extract():
             return Reading(
-                title=entry.title or extract_.title,
-                text=extract_.text,
-                language=entry.language or extract_.language,
-                published_at=entry.published_at or extract_.published_at,
+                title=entry.title or page.title,
+                text=page.text,
+                language=entry.language or page.language,
+                published_at=entry.published_at or page.published_at,
                 source=Reason.PAGE,
-                detail="cut at the limit" if extract_.cut else "",
+                detail="cut at the limit" if page.cut else "",
             )
 
 
@@ -181,13 +193,13 @@ def _tell(t: Transaction, p: Pipeline, article: Article, matches: Sequence[Match
     stories.save(t, joined.story, new=joined.member, now=now)
     for found in matches:
         entries.add_match(t, found, now=now)
-        for decision in _decide(t, p, article, found, joined.story, joined.role, now):
+        for decision in _decide(t, p, article, found, story=joined.story, role=joined.role, now=now):
             _record_decision(t, article, found, decision, now)
     return joined.role
 
 
 def _decide(
-    t: Transaction, p: Pipeline, article: Article, found: Match, story: Story, role: Role, now: datetime
+    t: Transaction, p: Pipeline, article: Article, found: Match, *, story: Story, role: Role, now: datetime
 ) -> list[Decision]:
     loud = [r for r in Role if is_loud(r, p.policy)]
     return decide(

@@ -23,12 +23,12 @@ _TITLE_WEIGHT = 2
 _CAPITALISED = re.compile(r"[^\W\d_a-z][\w’'-]*")
 _NUMBER = re.compile(r"\d[\d.,]*")
 # Capitalised for grammar or custom, so no sign of who or where.
-_NO_NAMES = frozenset(
-    fold(word)
-    for word in """Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July
-    August September October November December President Minister Prime Foreign Ministry Ministries Government Mr Mrs Ms
-    Dr The A An In On At By For Of To And But This That It He She They We I His Her Their Speaking According""".split()
+_COMMON = (
+    "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July August "
+    "September October November December President Minister Prime Foreign Ministry Government Mr Mrs Ms Dr The A An "
+    "In On At By For Of To And But This That It He She They We I His Her Their Speaking According"
 )
+_NO_NAMES = frozenset(map(fold, _COMMON.split()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ def _names(article: Article) -> Counter[str]:
         starts = {start for start, _ in sentences(part)}
         for word in _CAPITALISED.finditer(part):
             term = fold(word.group(), article.language)
-            if term and term not in _NO_NAMES:
+            if term and word.group()[0].isupper() and term not in _NO_NAMES:
                 (doubtful if every_word_doubtful or word.start() in starts else found)[term] += 1
         found.update("#" + number.group().strip(".,") for number in _NUMBER.finditer(part))
     return found + Counter({term: count for term, count in doubtful.items() if term in found})

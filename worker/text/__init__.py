@@ -6,6 +6,6 @@ term wherever they are met: in a topic, in an article, in a story.
 
 from worker.text.sentences import sentences
 from worker.text.spelling import spelling
-from worker.text.tokens import Token, fold, squeeze, terms, tokens
+from worker.text.tokens import Token, fold, squeeze, stemmer, terms, tokens, words
 
-__all__ = ["Token", "fold", "sentences", "spelling", "squeeze", "terms", "tokens"]
+__all__ = ["Token", "fold", "sentences", "spelling", "squeeze", "stemmer", "terms", "tokens", "words"]

@@ -47,25 +47,40 @@ class Token(NamedTuple):
     term: str
 
 
+def words(text: str) -> list[str]:
+    """Return the words of ``text`` as written, in order: ``text[t.start:t.end]`` for every token ``t``."""
+    return _pattern(text).findall(text)
+
+
 def tokens(text: str, language: str | None = None) -> list[Token]:
     """Return the words of ``text`` in order, with their offsets in it.
 
     ``language`` is an ISO 639-1 code and chooses the stemmer; ``None`` means English. A language without a
     stemmer is folded without stems. Time is linear in the length of the text.
     """
-    folded = _folder(language or "en")
+    folded = _folder(stemmer(language))
     return [Token(m.start(), m.end(), folded[m.group()]) for m in _pattern(text).finditer(text)]
 
 
 def terms(text: str, language: str | None = None) -> list[str]:
     """Return what ``tokens`` returns without the offsets, several times faster."""
-    folded = _folder(language or "en")
-    return [folded[word] for word in _pattern(text).findall(text)]
+    folded = _folder(stemmer(language))
+    return [folded[word] for word in words(text)]
 
 
 def fold(word: str, language: str | None = None) -> str:
     """Return the term that one word stands for: caseless, without accents, in one spelling, stemmed."""
-    return _folder(language or "en")[word]
+    return _folder(stemmer(language))[word]
+
+
+def stemmer(language: str | None) -> str:
+    """Return the ISO 639-1 code under which ``language`` is folded: two languages fold alike when it is equal.
+
+    ``None`` means English, a region is ignored ("en-GB" is "en"), and the empty string stands for all languages
+    without a stemmer, so that labels found on pages cannot fill the memory with folders.
+    """
+    primary = (language or "en").replace("_", "-").split("-")[0].lower()
+    return primary if primary in _SNOWBALL else ""
 
 
 def squeeze(word: str) -> str:
@@ -76,9 +91,7 @@ def squeeze(word: str) -> str:
         plain = "".join(c for c in plain if not unicodedata.combining(c) or _marks_matter(c))
         plain = unicodedata.normalize("NFC", plain)
     plain = plain.casefold()
-    if plain.endswith("'s"):
-        plain = plain[:-2]
-    return plain.rstrip("'")
+    return plain.removesuffix("'s").rstrip("'")
 
 
 def _marks_matter(mark: str) -> bool:
@@ -115,5 +128,5 @@ class _Folder(dict[str, str]):
 
 @cache
 def _folder(language: str) -> _Folder:
-    name = _SNOWBALL.get(language.lower().split("-")[0])
+    name = _SNOWBALL.get(language)
     return _Folder(Stemmer.Stemmer(name).stemWord if name else None, language)

@@ -1,0 +1,95 @@
+"""``extract``: one page to one article."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from worker.cli.options import common, config_dir, emit
+
+if TYPE_CHECKING:
+    from worker.articles.extraction import Extract, NoText
+
+
+@click.command()
+@click.argument("page", metavar="FILE_OR_URL")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object in place of text.")
+@common
+def extract(*, page: str, as_json: bool) -> int:
+    """Read one page and print its article: title, text, language, date.
+
+    FILE_OR_URL is a file of HTML, `-` for stdin, or an address. Exit code 1 when the page has no article, with what it
+    is instead (consent wall, teaser, error page ...).
+    """
+    from worker.articles.extraction import NoText
+    from worker.articles.extraction import extract as extract_page
+
+    body, url, charset = _fetched(page) if page.startswith(("http://", "https://")) else (*_local(page), None)
+    found = extract_page(body, url=url, charset=charset)
+    if as_json:
+        emit(_as_json(found, url))
+    else:
+        _print(found)
+    return 1 if isinstance(found, NoText) else 0
+
+
+def _local(page: str) -> tuple[bytes, str]:
+    if page == "-":
+        return sys.stdin.buffer.read(), ""
+    path = Path(page)
+    if not path.is_file():
+        raise click.UsageError(f"{page}: no such file; give a file of HTML, - for stdin, or an http(s) address")
+    return path.read_bytes(), ""
+
+
+def _fetched(url: str) -> tuple[bytes, str, str | None]:
+    from worker.live.clock import wall_clock
+    from worker.settings import load
+    from worker.stages.read import charset_of, checked
+    from worker.web.client import LiveWeb
+
+    directory, named = config_dir()
+    service = load(directory, os.environ, required=named).service
+    web = LiveWeb(service.network, user_agent=service.user_agent)
+    try:
+        response = checked(web.get(url, now=wall_clock(), headers={}))
+    finally:
+        web.close()
+    return response.body, response.url, charset_of(response)
+
+
+def _as_json(found: Extract | NoText, url: str) -> dict[str, object]:
+    from worker.articles.extraction import NoText
+    from worker.channels.base import timestamp
+
+    if isinstance(found, NoText):
+        return {
+            "url": url,
+            "reason": found.reason.value,
+            "detail": found.detail,
+            "title": found.title,
+            "text": found.text,
+        }
+    return {
+        "url": url,
+        "reason": "page",
+        "detail": "cut at the limit" if found.cut else "",
+        "title": found.title,
+        "text": found.text,
+        "language": found.language,
+        "published_at": timestamp(found.published_at) if found.published_at else None,
+    }
+
+
+def _print(found: Extract | NoText) -> None:
+    from worker.articles.extraction import NoText
+
+    if isinstance(found, NoText):
+        click.echo(f"no article: {found.detail}", err=True)
+    if found.title:
+        click.echo(found.title + "\n")
+    click.echo(found.text)

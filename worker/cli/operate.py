@@ -1,0 +1,144 @@
+"""``status`` and ``dead``: what the ledger holds, and what was given up."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from worker.cli.options import DEFAULT_STATE, common, config_dir, emit, state_dir
+
+if TYPE_CHECKING:
+    from worker.ledger.dead import DeadLetter
+    from worker.ledger.engine import Ledger
+
+
+@contextmanager
+def _ledger() -> Iterator[Ledger]:
+    """Yield the first ledger of the state directory: the service's, else that of a replay."""
+    from worker.ledger.engine import open_file
+    from worker.replay.session import ledgers
+
+    state = state_dir() or DEFAULT_STATE
+    places = ledgers(state)
+    if not places:
+        raise click.UsageError(f"{state}: no ledger here; run or replay something first, or name another with --state")
+    ledger = open_file(places[0])
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object in place of text.")
+@common
+def status(*, as_json: bool) -> int:
+    """Show feeds, queues, channels, dead letters and topics. Exit code 1 when not ready, with the reasons."""
+    from worker.live.clock import wall_clock
+    from worker.live.report import report
+    from worker.settings import load
+
+    directory, named = config_dir()
+    settings = load(directory, os.environ, required=named)
+    with _ledger() as ledger:
+        found = report(ledger, settings, now=wall_clock())
+    emit(found) if as_json else _print(found)
+    return 0 if found["ready"] else 1
+
+
+def _print(found: dict[str, Any]) -> None:
+    click.echo("ready" if found["ready"] else "not ready: " + "; ".join(found["why_not"]))
+    for name, queue in found["queues"].items():
+        click.echo(f"queue {name}: {queue['due']} due of {queue['open']} open, oldest waits {queue['oldest_s']:.0f} s")
+    for feed in found["feeds"]:
+        error = f" ({feed['error']})" if feed["error"] else ""
+        click.echo(f"feed {feed['id']}: {feed['state']}, {feed['outcome'] or 'not polled yet'}{error}")
+    for name, channel in found["channels"].items():
+        counts = ", ".join(f"{channel[key]} {key}" for key in ("delivered", "open", "unknown", "dead"))
+        click.echo(f"channel {name}: {counts}")
+    for topic in found["topics"]:
+        click.echo(f"topic {topic['id']}: {topic['matches']} matches, last {topic['last_match_at'] or 'never'}")
+    click.echo(f"dead letters: {found['dead']}")
+
+
+@click.group()
+def dead() -> None:
+    """List, show and give back the work that was given up."""
+
+
+@dead.command("list")
+@click.option("--all", "everything", is_flag=True, help="Also those that were given back.")
+@click.option("--json", "as_json", is_flag=True, help="JSON lines in place of text.")
+@common
+def list_(*, everything: bool, as_json: bool) -> None:
+    """List the dead letters, oldest first."""
+    from worker.ledger import dead as dead_letters
+
+    with _ledger() as ledger, ledger.read() as t:
+        found = dead_letters.letters(t, everything=everything)
+    for letter in found:
+        emit(_as_json(letter)) if as_json else click.echo(_line(letter))
+    if not found and not as_json:
+        click.echo("no dead letters")
+
+
+@dead.command()
+@click.argument("letter_id", metavar="ID", type=int)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object in place of text.")
+@common
+def show(*, letter_id: int, as_json: bool) -> None:
+    """Show one dead letter."""
+    from worker.ledger import dead as dead_letters
+
+    with _ledger() as ledger, ledger.read() as t:
+        letter = dead_letters.letter(t, letter_id)
+    if letter is None:
+        raise click.UsageError(f"no dead letter {letter_id}; `wirewatch dead list` shows them")
+    emit(_as_json(letter)) if as_json else click.echo(_line(letter))
+
+
+@dead.command()
+@click.argument("letter_ids", metavar="[ID]...", type=int, nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every dead letter.")
+@common
+def redrive(*, letter_ids: tuple[int, ...], everything: bool) -> None:
+    """Give dead letters back, to be tried again from the first attempt."""
+    from worker.ledger import dead as dead_letters
+    from worker.live.clock import wall_clock
+
+    if bool(letter_ids) is everything:
+        raise click.UsageError("name the dead letters to give back, or --all")
+    with _ledger() as ledger, ledger.write() as t:
+        found = {letter.id: letter for letter in dead_letters.letters(t)}
+        missing = [str(i) for i in letter_ids if i not in found]
+        if missing:
+            raise click.UsageError(f"no dead letter {', '.join(missing)}; `wirewatch dead list` shows them")
+        chosen = [found[i] for i in letter_ids] or list(found.values())
+        back = [letter for letter in chosen if dead_letters.redrive(t, letter, now=wall_clock())]
+    for letter in chosen:
+        said = "given back" if letter in back else "cannot be given back: its row is no longer kept"
+        click.echo(f"{letter.id}: {said}")
+
+
+def _as_json(letter: DeadLetter) -> dict[str, Any]:
+    from worker.channels.base import timestamp
+
+    return {
+        "id": letter.id,
+        "kind": letter.kind,
+        "subject": letter.subject,
+        "reason": letter.reason,
+        "attempts": letter.attempts,
+        "dead_at": timestamp(letter.dead_at),
+        "redriven_at": timestamp(letter.redriven_at) if letter.redriven_at else None,
+    }
+
+
+def _line(letter: DeadLetter) -> str:
+    back = f", given back {letter.redriven_at:%Y-%m-%d %H:%M}" if letter.redriven_at else ""
+    when = f"{letter.dead_at:%Y-%m-%d %H:%M}"
+    return f"{letter.id}  {when}  {letter.kind}  {letter.subject}  {letter.reason} ({letter.attempts} attempts){back}"

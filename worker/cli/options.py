@@ -1,0 +1,78 @@
+"""Options that every command takes, before or after its name."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+DEFAULT_CONFIG = Path("config")
+DEFAULT_STATE = Path(".wirewatch")
+_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+_STDOUT = 1
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def common(function: F) -> F:
+    """Add ``--config``, ``--state`` and ``--verbose``; the values are kept for ``config_dir`` and ``state_dir``."""
+
+    @click.option(
+        "--config",
+        type=click.Path(path_type=Path, file_okay=False),
+        help=f"Directory of feeds.yaml, topics.yaml, alerts.yaml and service.yaml. [default: {DEFAULT_CONFIG}/]",
+    )
+    @click.option(
+        "--state",
+        type=click.Path(path_type=Path, file_okay=False),
+        help=f"Directory of the ledger. [default: {DEFAULT_STATE}/]",
+    )
+    @click.option("-v", "--verbose", count=True, help="Log every row that is worked on; twice: more.")
+    @functools.wraps(function)
+    def wrapped(*args: Any, config: Path | None, state: Path | None, verbose: int, **kwargs: Any) -> Any:  # noqa: ANN401
+        chosen = click.get_current_context().ensure_object(dict)
+        given = {"config": config, "state": state, "verbose": verbose or None}
+        chosen.update({name: value for name, value in given.items() if value is not None})
+        _log_to_stderr(chosen.get("verbose", 0))
+        return function(*args, **kwargs)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def _log_to_stderr(verbose: int) -> None:
+    level = _LEVELS[min(verbose, len(_LEVELS) - 1)]
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(message)s", force=True)
+    # These write whole addresses into their lines, which may hold secrets.
+    for name in ("httpx", "httpcore", "trafilatura", "htmldate", "charset_normalizer"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def config_dir() -> tuple[Path, bool]:
+    """Return the configuration directory, and whether it was named on the command line and so must exist."""
+    named = _chosen().get("config")
+    return (named or DEFAULT_CONFIG, named is not None)
+
+
+def state_dir() -> Path | None:
+    """Return the state directory that was named on the command line, if one was."""
+    named: Path | None = _chosen().get("state")
+    return named
+
+
+def _chosen() -> dict[str, Any]:
+    return click.get_current_context().ensure_object(dict)
+
+
+def emit(value: Mapping[str, Any]) -> None:
+    """Write one JSON line to stdout, in one write, so that what was said stands there whatever happens next."""
+    line = json.dumps(value, ensure_ascii=False) + "\n"
+    data = line.encode("utf-8", "backslashreplace")
+    while data:
+        data = data[os.write(_STDOUT, data) :]

@@ -1,0 +1,148 @@
+"""``why``: the path of one article through the stages."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from worker.cli.options import DEFAULT_STATE, common, config_dir, emit, state_dir
+
+if TYPE_CHECKING:
+    from worker.model import Match, Topic
+    from worker.stages.explain import Path as ArticlePath
+
+
+@click.command()
+@click.argument("ref", metavar="URL_OR_ALERT_ID")
+@click.option("--topic", help="Only this topic.")
+@click.option("--topics", type=click.Path(path_type=Path, dir_okay=False), help="Ask the topics of this file instead.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for each entry.")
+@common
+def why(*, ref: str, topic: str | None, topics: Path | None, as_json: bool) -> int:
+    """Tell why an article did or did not alert: feed, entry, page, topics, story, alerts.
+
+    For a topic that did not match, the missing clause is named. The topics are those that were in force, or those of
+    --topics. Exit code 1 when the ledger knows nothing of URL_OR_ALERT_ID.
+    """
+    from worker.stages.explain import explain
+    from worker.topics import compile_topics
+
+    for ledger, in_force in _ledgers():
+        try:
+            matcher = compile_topics(_asked(topic, topics, in_force))
+            paths = explain(ledger, matcher, ref)
+        finally:
+            ledger.close()
+        for path in paths:
+            emit(_as_json(path)) if as_json else _print(path)
+        if paths:
+            return 0
+    click.echo(f"{ref}: never seen; `wirewatch status` lists the feeds that are polled", err=True)
+    return 1
+
+
+def _ledgers() -> Any:  # noqa: ANN401 - an iterator of ledgers with their topics
+    """Yield the ledgers of the state directory, each with the topics that were in force."""
+    from worker.ledger import overview
+    from worker.ledger.engine import open_file
+    from worker.replay.session import ledgers
+
+    state = state_dir() or DEFAULT_STATE
+    places = ledgers(state)
+    if not places:
+        raise click.UsageError(f"{state}: no ledger here; run or replay something first, or name another with --state")
+    for place in places:
+        ledger = open_file(place)
+        with ledger.read() as t:
+            in_force = overview.topics_in_force(t)
+        yield ledger, in_force
+
+
+def _asked(topic: str | None, topics: Path | None, in_force: tuple[Topic, ...] | None) -> tuple[Topic, ...]:
+    from worker.settings import load, load_topics
+
+    directory, named = config_dir()
+    if topics is not None:
+        asked = load_topics(topics, os.environ)
+    else:
+        asked = in_force if in_force is not None else load(directory, os.environ, required=named).topics
+    chosen = tuple(t for t in asked if topic in {None, t.id})
+    if not chosen and topic is not None:
+        raise click.UsageError(f"no topic {topic}; there are: {', '.join(t.id for t in asked) or 'none'}")
+    return chosen
+
+
+def _as_json(path: ArticlePath) -> dict[str, Any]:
+    from worker.channels.base import timestamp
+
+    article = path.article
+    return {
+        "url": path.entry["url"],
+        "feed": path.entry["feed_id"],
+        "first_seen_at": timestamp(path.entry["first_seen_at"]),
+        "reason": path.entry["reason"],
+        "detail": path.entry["last_error"] or path.entry["detail"],
+        "article": article and {"id": article.id, "title": article.title, "outlet": article.outlet},
+        "topics": [_answer(answer) for answer in path.answers],
+        "story": path.story and {"id": path.story.id, "articles": len(path.story.members), "linked": path.story.linked},
+        "decisions": [
+            {
+                "topic": d["topic_id"],
+                "channel": d["channel_id"],
+                "reason": d["reason"],
+                "alert": d["key"],
+                "role": d["role"],
+                "work": d["work"],
+                "sent_at": timestamp(d["sent_at"]) if d["sent_at"] else None,
+            }
+            for d in path.decisions
+        ],
+    }
+
+
+def _answer(answer: Match) -> dict[str, Any]:
+    return {
+        "topic": answer.topic_id,
+        "matched": answer.matched,
+        "reason": answer.reason.value,
+        "score": round(answer.score, 4),
+        "clause": answer.clause,
+        "evidence": [{"field": e.field, "start": e.start, "end": e.end, "text": e.text} for e in answer.evidence],
+    }
+
+
+def _print(path: ArticlePath) -> None:
+    entry, article = path.entry, path.article
+    click.echo(f"{entry['url']}")
+    feed = f" ({path.feed.outcome or path.feed.state})" if path.feed else ""
+    click.echo(f"  feed     {entry['feed_id']}{feed}, first seen {entry['first_seen_at']:%Y-%m-%d %H:%M:%S} UTC")
+    detail = entry["last_error"] or entry["detail"]
+    click.echo(f"  read     {entry['reason']}{f': {detail}' if detail else ''}")
+    if article is not None:
+        click.echo(
+            f"  article  {article.title!r}, {article.outlet}, {len(article.text)} characters, from {article.source}"
+        )
+    for answer in path.answers:
+        verdict = f"matched, score {answer.score:.2f} by {answer.by}" if answer.matched else answer.reason
+        click.echo(f"  topic    {answer.topic_id}: {verdict}{f': {answer.clause}' if answer.clause else ''}")
+        for evidence in answer.evidence:
+            click.echo(
+                f"           {evidence.field} {evidence.start}-{evidence.end}: »{' '.join(evidence.text.split())}«"
+            )
+    if path.story is not None and article is not None:
+        role = next(m.role for m in path.story.members if m.article_id == article.id)
+        linked = f", follows {path.story.linked}" if path.story.linked else ""
+        click.echo(f"  story    {path.story.id}: {role}, {len(path.story.members)} articles{linked}")
+    for decision in path.decisions:
+        click.echo(f"  alert    {_decision(decision)}")
+
+
+def _decision(decision: Any) -> str:  # noqa: ANN401 - a row of the ledger
+    told = f"{decision['topic_id']} to {decision['channel_id'] or 'no channel'}: {decision['reason']}"
+    if decision["key"] is None:
+        return told
+    sent = f", sent {decision['sent_at']:%Y-%m-%d %H:%M:%S} UTC" if decision["sent_at"] else f", {decision['work']}"
+    return f"{told}, {decision['role']} {decision['key']}{sent}"

@@ -1,0 +1,183 @@
+"""One replay from beginning to end: a recording, a ledger, recorders, the loop, and what came out."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from worker import build
+from worker.feeds.polling import Polling
+from worker.ledger import dead, feeds, overview
+from worker.ledger.engine import Ledger
+from worker.model import Reason
+from worker.replay.loop import play
+from worker.replay.recorder import Recorder
+from worker.replay.recording import Recording
+from worker.settings import Settings
+from worker.stages.pipeline import Outcome
+from worker.url import canonical
+
+#: In the state directory: what the recorders were sent, and the ledger of a replay that was not asked to keep one.
+ALERTS = "alerts.jsonl"
+LAST = "last-replay"
+_READ = (Reason.PAGE, Reason.FEED_TEXT)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a replay has done so far. Not frozen: the loop counts in it."""
+
+    alerts: list[dict[str, Any]] = field(default_factory=list)
+    read: int = 0
+    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
+    #: Outcomes that a person should hear of, as ``(subject, detail)``.
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Count what was done at one moment."""
+        for outcome in outcomes:
+            self.reasons[outcome.stage, outcome.reason.value] += 1
+            self.read += outcome.stage == "read" and outcome.reason is not Reason.RETRY
+            if outcome.reason in {Reason.DEAD, Reason.FETCH_FAILED, Reason.NOT_A_FEED, Reason.UNKNOWN, Reason.NO_TEXT}:
+                self.failures.append((outcome.subject, f"{outcome.reason}: {outcome.detail}"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a replay has told."""
+
+    #: The lines of this run, in the order of sending.
+    alerts: Sequence[dict[str, Any]]
+    #: The lines of this state, those of earlier runs included.
+    told: Sequence[dict[str, Any]]
+    #: Ids of recorded articles that no topic matched.
+    silent: Sequence[str]
+    summary: dict[str, Any]
+    failures: Sequence[tuple[str, str]]
+
+
+def run(
+    recording: Recording,
+    settings: Settings,
+    *,
+    state: Path,
+    heard: Callable[[dict[str, Any]], None],
+    progress: Callable[[Tally, datetime], None],
+) -> Result:
+    """Replay ``recording`` into the ledger in ``state`` and return what was told.
+
+    ``heard`` is called for each alert as it is sent, ``progress`` at every moment.
+
+    Raises:
+        worker.errors.LedgerError: the ledger cannot be used, or its disk is full.
+        worker.errors.WirewatchError: the replay does not come to an end.
+    """
+    tally = Tally()
+
+    def sent(line: dict[str, Any]) -> None:
+        tally.alerts.append(line)
+        heard(line)
+
+    def each(outcomes: Sequence[Outcome], now: datetime) -> None:
+        tally.add(outcomes)
+        progress(tally, now)
+
+    ledger = build.open_ledger(state, build.REPLAY_LEDGER)
+    try:
+        web = recording.web()
+        names = {canonical(article.url): article.id for article in recording.articles}
+        p = build.pipeline(
+            settings,
+            ledger=ledger,
+            web=web,
+            channels={
+                name: Recorder(name, state / ALERTS, names=names, heard=sent)
+                for name in build.channel_ids(settings, settings.topics)
+            },
+            # The same numbers in every run: a replay is deterministic.
+            jitter=random.Random(0).random,  # noqa: S311 - spreads retries, guards nothing
+            feeds=recording.feeds,
+            polling=_polling(settings.service.polling, recording),
+        )
+        with ledger.write() as t:
+            feeds.sync(t, recording.feeds, now=recording.start)
+            overview.keep_snapshot(t, settings.topics, now=recording.start)
+        play(p, web, start=recording.start, each=each)
+        return _result(ledger, recording, state, tally)
+    finally:
+        ledger.close()
+
+
+def _polling(configured: Polling, recording: Recording) -> Polling:
+    return replace(configured, first_poll=recording.first_poll)
+
+
+def _result(ledger: Ledger, recording: Recording, state: Path, tally: Tally) -> Result:
+    with ledger.read() as t:
+        counts = overview.counts(t)
+        matched = overview.matched_pages(t)
+        dead_letters = dead.letters(t)
+        channels = overview.channels(t)
+    pages = {canonical(url) for url in matched}
+    roles = Counter(alert["role"] for alert in tally.alerts)
+    summary = {
+        "kind": "summary",
+        "articles": counts["articles"],
+        "matches": counts["matches"],
+        "stories": counts["stories"],
+        "alerts": len(tally.alerts),
+        "first": roles["first"],
+        "report": roles["report"],
+        "development": roles["development"],
+        "unknown": sum(channel["unknown"] for channel in channels.values()),
+        "dead": len(dead_letters),
+        "skipped": [{"file": p.file, "reason": p.message} for p in recording.skipped],
+    }
+    return Result(
+        alerts=tally.alerts,
+        told=told(state),
+        silent=[a.id for a in recording.articles if canonical(a.url) not in pages],
+        summary=summary,
+        failures=tally.failures,
+    )
+
+
+def told(state: Path) -> list[dict[str, Any]]:
+    """Return the alerts that the recorders of a state directory hold, in the order of sending."""
+    try:
+        lines = (state / ALERTS).read_text("utf-8").split("\n")[:-1]
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in lines if line]
+
+
+@contextmanager
+def scratch(keep_in: Path) -> Iterator[Path]:
+    """Yield an empty state directory for one replay; afterwards it becomes the last replay of ``keep_in``.
+
+    Keeping it lets ``why`` answer for a replay that nobody asked to keep. It is a convenience: where ``keep_in`` cannot
+    be written, nothing is kept and nothing is said.
+    """
+    with tempfile.TemporaryDirectory(prefix="wirewatch-") as folder:
+        state = Path(folder) / "state"
+        state.mkdir()
+        yield state
+        with suppress(OSError):
+            keep_in.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(keep_in / LAST, ignore_errors=True)
+            shutil.move(state, keep_in / LAST)
+
+
+def ledgers(state: Path) -> list[Path]:
+    """Return the ledgers under a state directory that questions are answered from, the service's own first."""
+    places = (state / build.SERVICE_LEDGER, state / build.REPLAY_LEDGER, state / LAST / build.REPLAY_LEDGER)
+    return [place for place in places if place.exists()]
