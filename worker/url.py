@@ -48,6 +48,8 @@ def canonical(url: str) -> str:
 
 def absolute(base: str, link: str) -> str:
     """Return ``link`` resolved against ``base`` (RFC 3986 section 5); empty when it cannot be an http(s) URL."""
+    if not link.strip():
+        return ""
     try:
         joined = urljoin(base, link.strip())
         parts = urlsplit(joined)

@@ -10,7 +10,9 @@ from worker.settings.scalars import expand, resolve
 from worker.settings.words import Substituted, shown
 
 
-@pytest.mark.parametrize("text", ["NO", "no", "on", "off", "yes", "Y", "2026-01-01", "1:30", "1_000", "0b1", "1e", ".", "+"])
+@pytest.mark.parametrize(
+    "text", ["NO", "no", "on", "off", "yes", "Y", "2026-01-01", "1:30", "1_000", "0b1", "1e", ".", "+"]
+)
 def test_words_of_older_yaml_stay_texts(text: str) -> None:
     """YAML 1.2 has no boolean NO, no date, no sexagesimal number and no 1_000."""
     assert resolve(text) == text

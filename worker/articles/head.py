@@ -67,9 +67,10 @@ def choose_title(*, headings: list[str], shared: str, document: str, site: str =
     of the document contains is the headline as the publisher set it; the rest of that title is the site's name.
     """
     headings = [heading for heading in headings if len(heading) <= _LONGEST_TITLE and heading != site]
-    for heading in headings:
-        if (shared and related(heading, shared)) or (document and related(heading, document)):
-            return heading
+    agreed = [heading for heading in headings if related(heading, shared) or related(heading, document)]
+    if agreed:
+        # The logo is a heading too on some sites; the headline is longer, or stands first in the title.
+        return max(agreed, key=lambda heading: (len(terms(heading)), document.startswith(heading)))
     if shared:
         return without_site(shared, site)
     if document:

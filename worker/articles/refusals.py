@@ -73,7 +73,7 @@ REFUSALS: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"page (?:that )?you(?:'re| are| were| have)? (?:\w+ )?(?:looking for|requested)",
             "(?:page|article|content) (?:is )?no longer (?:available|exists)",
             "something went wrong",
-            "oops",
+            "oops!",
             "not available in your (?:region|country)",
             "(?:site|page|website) is (?:currently )?(?:down for|under|undergoing) maintenance",
             "seite (?:wurde )?nicht gefunden",

@@ -154,7 +154,9 @@ class _Builder:
 
     def value(self, node: Node, keys: Keys, key: Node | None = None) -> object:
         """Return the value of ``node``, which stands at ``keys`` after ``key``."""
-        line, column = self._lines.at(node.start_mark.index)
+        # The library finds a value that is not there at the next thing that is.
+        absent = key and node.start_mark.index == node.end_mark.index
+        line, column = self._lines.at((key if absent else node).start_mark.index)
         key_line, key_column = self._lines.at(key.start_mark.index) if key else (line, column)
         place = Place(line=line, column=column, key_line=key_line, key_column=key_column)
         self.places[keys] = place

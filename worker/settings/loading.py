@@ -18,7 +18,7 @@ from worker.settings.references import hurried_feeds, silent_topics, unknown_cha
 from worker.settings.service_file import read_service
 from worker.settings.topics_file import Topics, read_topics
 from worker.settings.values import Settings
-from worker.settings.words import did_you_mean, listed
+from worker.settings.words import listed, meant
 
 FILES = ("feeds.yaml", "service.yaml", "alerts.yaml", "topics.yaml")
 _YAML = (".yaml", ".yml")
@@ -124,5 +124,6 @@ def _directory(config_dir: Path, *, required: bool) -> tuple[tuple[Problem, ...]
 
 
 def _unread(path: Path) -> Problem:
-    hint = did_you_mean(path.with_suffix(".yaml").name, FILES) or f"; the files here are {listed(FILES, 'and')}"
-    return Problem(file=str(path), message=f"a file of this name is not read{hint}")
+    near = meant(path.stem, [Path(name).stem for name in FILES])
+    hint = f'did you mean "{near}.yaml"?' if near else f"the files here are {listed(FILES, 'and')}"
+    return Problem(file=str(path), message=f"a file of this name is not read; {hint}")

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-import worker.topics
 from worker.errors import Problem
 from worker.model import Topic
 from worker.settings.document import Document, Keys
 from worker.settings.part import Placed
 from worker.settings.shape import label
+from worker.topics.lint import lint_topic
+from worker.topics.rules import check_topic
+
+#: What topics lose without a model is a warning of ``load`` already.
+_SAID = "meaning is disabled"
 
 
-def check_topic(topic: Topic) -> list[Any]:
-    f = getattr(worker.topics, "check_topic", None)
-    return f(topic) if f else []
+def rule_problems(document: Document, topic: Placed[Topic], dropped: Iterable[str]) -> Iterable[Problem]:
+    """Yield the mistakes in the rule of ``topic``, except those that hang on its keys in ``dropped``."""
+    for error in check_topic(topic.value):
+        keys: Keys = (*topic.keys, *error.path)
+        if error.path and error.path[0] not in dropped and not document.broken(keys):
+            yield document.problem(keys, f"{label(keys)}: {error.message}", column=error.column)
 
 
 def rule_warnings(document: Document, topic: Placed[Topic]) -> Iterable[Problem]:
-    f = getattr(worker.topics, "lint_topic", None)
-    for lint in f(topic.value) if f else []:
-        keys: Keys = (*topic.keys, *getattr(lint, "path", ()))
-        yield document.problem(keys, f"{label(keys)}: {getattr(lint, 'message', lint)}")
+    """Yield what the rule of ``topic`` says and its author may not mean."""
+    for lint in lint_topic(topic.value):
+        if _SAID not in lint.message:
+            keys: Keys = (*topic.keys, *lint.path)
+            where = label(keys) if lint.path else f"topic {topic.value.id}"
+            yield document.problem(keys, f"{where}: {lint.message}")

@@ -141,7 +141,9 @@ def repeated(document: Document, ids: Iterable[tuple[str, Keys]], what: str) -> 
     for name, keys in ids:
         if name in first:
             place = document.places[document.nearest(first[name])]
-            message = f"id: another {what} has the id {shown(name)}, on line {place.line}; ids must differ"
+            written = document.at(keys)  # which still knows whether it came from the environment
+            same = shown(written if isinstance(written, str) else name)
+            message = f"id: another {what} has the id {same}, on line {place.line}; ids must differ"
             problems.append(document.problem(keys, message))
         else:
             first[name] = keys

@@ -19,8 +19,8 @@ _SIGNS = (
     ("unexpected end of stream", "a quote is opened here and never closed", "opened"),
     ("quoted scalar: found unexpected document", "a quote is opened here and never closed", "opened"),
     ("escape", "an unknown escape after a backslash; use single quotes, or double the backslash", "stopped"),
-    ("alias", "text that begins with * must be in quotes", "stopped"),
-    ("anchor", "text that begins with & must be in quotes", "stopped"),
+    ("alias", "text that begins with * must be in quotes", "opened"),
+    ("anchor", "text that begins with & must be in quotes", "opened"),
     ("another document", "a second document begins here; keep one, without a second ---", "stopped"),
     (
         "mapping values are not allowed",

@@ -26,8 +26,8 @@ from worker.settings.fields import (
     choice,
 )
 from worker.settings.part import Part, Placed
-from worker.settings.rules import check_topic
-from worker.settings.shape import Checked, check_shape, label, repeated
+from worker.settings.rules import rule_problems
+from worker.settings.shape import Checked, check_shape, repeated
 from worker.settings.words import listed
 
 T = TypeVar("T")
@@ -155,23 +155,16 @@ def _frozen(groups: Iterable[Iterable[T]]) -> tuple[tuple[T, ...], ...]:
 
 
 def _rule_problems(document: Document, topic: Placed[Topic], checked: Checked[_Topic]) -> Iterable[Problem]:
-    """Yield what is wrong with the rules; what hangs on a key that is wrong already is not said twice."""
-    empty = not any(getattr(topic.value, name) for name in _POSITIVE)
-    if not topic.value.id and not checked.dropped & {"id", "topic"} and not document.broken(topic.keys):
+    """Yield what is wrong with the topic as a whole; what hangs on a key that is wrong already is not said twice."""
+    value, dropped = topic.value, checked.dropped
+    if document.broken(topic.keys):
+        dropped |= {*_POSITIVE, "id"}
+    if not value.id and not dropped & {"id", "topic"}:
         yield document.problem(topic.keys, "id: missing; a topic needs an id, or a phrase in topic")
-    if empty:
-        if not checked.dropped & set(_POSITIVE) and not document.broken(topic.keys):
-            yield document.problem(topic.keys, f"{_name(topic)}: nothing to find; give it {listed(_POSITIVE)}")
-        return
-    for error in check_topic(topic.value):
-        keys = (*topic.keys, *error.path)
-        if error.path and error.path[0] not in checked.dropped and not document.broken(keys):
-            message = f"{label(keys)}: {error.message}"
-            yield document.problem(keys, message, column=error.column)
-
-
-def _name(topic: Placed[Topic]) -> str:
-    return f"topic {topic.value.id}" if topic.value.id else "this topic"
+    if not any(getattr(value, name) for name in _POSITIVE) and not dropped & set(_POSITIVE):
+        name = f"topic {value.id}" if value.id else "this topic"
+        yield document.problem(topic.keys, f"{name}: nothing to find; give it {listed(_POSITIVE)}")
+    yield from rule_problems(document, topic, checked.dropped)
 
 
 def _meaning_warnings(document: Document, topic: Placed[Topic]) -> Iterable[Problem]:

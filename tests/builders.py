@@ -1,0 +1,90 @@
+"""Builders of values with defaults: a test names only what it is about."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from worker.model import Alert, Article, Entry, Evidence, Feed, FeedState, Match, Reason, Role, Topic
+
+NOON = datetime(2026, 2, 11, 12, 0, tzinfo=UTC)
+
+
+def at(minutes: float) -> datetime:
+    """Return a time some minutes after noon."""
+    return NOON + timedelta(minutes=minutes)
+
+
+def feed(**changes: Any) -> Feed:
+    """Return a feed."""
+    return Feed(**{"id": "wire", "url": "https://wire.example/feed.xml", "outlet": "Wire"} | changes)
+
+
+def feed_state(**changes: Any) -> FeedState:
+    """Return the state of that feed."""
+    return FeedState(**{"feed_id": "wire"} | changes)
+
+
+def entry(number: int = 1, **changes: Any) -> Entry:
+    """Return an entry of that feed."""
+    base = {
+        "feed_id": "wire",
+        "key": f"https://wire.example/{number}",
+        "url": f"https://wire.example/{number}",
+        "title": f"Headline {number}",
+        "outlet": "Wire",
+        "published_at": NOON,
+    }
+    return Entry(**base | changes)
+
+
+def article(number: int = 1, **changes: Any) -> Article:
+    """Return an article."""
+    base = {
+        "id": f"a-{number}",
+        "url": f"https://wire.example/{number}",
+        "title": f"Headline {number}",
+        "text": "Something was said about missiles on Monday.",
+        "outlet": "Wire",
+        "published_at": NOON,
+    }
+    return Article(**base | changes)
+
+
+def topic(**changes: Any) -> Topic:
+    """Return a topic."""
+    return Topic(**{"id": "missiles", "topic": "missiles", "any": ("missile",)} | changes)
+
+
+def match(number: int = 1, **changes: Any) -> Match:
+    """Return a match of that article and topic."""
+    base = {
+        "article_id": f"a-{number}",
+        "topic_id": "missiles",
+        "topic_version": "v1",
+        "reason": Reason.MATCHED,
+        "score": 0.9,
+        "by": "rule",
+        "evidence": (Evidence(field="text", start=28, end=36, text="missiles"),),
+        "clause": "any: missile",
+    }
+    return Match(**base | changes)
+
+
+def alert(number: int = 1, **changes: Any) -> Alert:
+    """Return an alert about that article."""
+    base = {
+        "key": f"key-{number:04}",
+        "topic_id": "missiles",
+        "story_id": "s-1",
+        "channel_id": "screen",
+        "role": Role.FIRST,
+        "article_id": f"a-{number}",
+        "score": 0.9,
+        "by": "rule",
+        "evidence": (),
+        "clause": "any: missile",
+        "created_at": NOON,
+        "due_at": NOON,
+    }
+    return Alert(**base | changes)

@@ -1,0 +1,171 @@
+"""Opening the ledger, its schema, and what happens when it cannot be written."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, select
+
+from tests.builders import NOON, alert, article, at, entry, feed, match, topic
+from worker.errors import DiskFull, LedgerUnusable
+from worker.ledger import entries, feeds, outbox, overview, stories, sweep
+from worker.ledger import migrate as migrations
+from worker.ledger.engine import Ledger, open_file
+from worker.ledger.retention import Retention
+from worker.ledger.tables import article as article_table
+from worker.ledger.tables import metadata
+from worker.model import Member, Reason, Role, Story
+
+
+def test_the_migrations_make_the_tables_that_the_code_knows(tmp_path: Path) -> None:
+    """A table changed without a migration fails here."""
+    open_file(tmp_path / "ledger.sqlite").close()
+    with create_engine(f"sqlite:///{tmp_path / 'ledger.sqlite'}").connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_head_is_the_newest_migration() -> None:
+    """The constant that spares Alembic's import names the newest script."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).with_name("migrations")))
+    assert ScriptDirectory.from_config(config).get_heads() == [migrations.HEAD]
+
+
+def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    """The message names the file and both schemas, and nothing is changed."""
+    path = tmp_path / "ledger.sqlite"
+    open_file(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(LedgerUnusable, match=r"ledger\.sqlite.*newer wirewatch.*9999"):
+        open_file(path)
+
+
+def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
+    """Somebody's text file is not overwritten."""
+    path = tmp_path / "ledger.sqlite"
+    path.write_text("these are my notes\n" * 200)
+    with pytest.raises(LedgerUnusable, match="not a wirewatch ledger"):
+        open_file(path)
+    assert path.read_text().startswith("these are my notes")
+
+
+def test_a_state_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """A file in the place of the directory: the message says which and what to do."""
+    (tmp_path / "state").write_text("")
+    with pytest.raises(LedgerUnusable, match=r"state.*--state"):
+        open_file(tmp_path / "state" / "deeper" / "ledger.sqlite")
+
+
+def test_a_full_disk_says_so_and_leaves_nothing_half_written(ledger: Ledger) -> None:
+    """The transaction that met the full disk is gone as a whole, and with room again work goes on."""
+    big = article(text="x" * 200_000)
+    with pytest.raises(DiskFull, match="disk is full"), ledger.write() as t:
+        # SQLite raises the same error (SQLITE_FULL) for its own page limit as for a full disk.
+        t.exec_driver_sql(f"PRAGMA max_page_count={t.exec_driver_sql('PRAGMA page_count').scalar_one() + 2}")
+        entries.add_article(t, article(2), now=NOON)
+        entries.add_article(t, big, now=NOON)
+    with ledger.write() as t:
+        t.exec_driver_sql("PRAGMA max_page_count=1000000")
+        assert t.execute(select(article_table.c.id)).all() == []
+        assert entries.add_article(t, big, now=NOON)
+
+
+def test_times_are_aware_and_exact(ledger: Ledger) -> None:
+    """A time comes back to the microsecond; a time without a zone is refused."""
+    precise = NOON + timedelta(microseconds=1)
+    with ledger.write() as t:
+        entries.add_article(t, article(published_at=precise), now=NOON)
+        stored = entries.get_article(t, "a-1")
+        assert stored is not None
+        assert stored.published_at == precise
+    with pytest.raises(Exception, match="no time zone"), ledger.write() as t:
+        entries.add_article(t, article(2, published_at=datetime(2026, 1, 1)), now=NOON)  # noqa: DTZ001 - the point
+
+
+def test_feeds_follow_the_configuration_and_keep_what_they_know(ledger: Ledger) -> None:
+    """A feed that left the configuration is not polled; when it comes back it is, with its state."""
+    with ledger.write() as t:
+        feeds.sync(t, [feed(), feed(id="other")], now=NOON)
+        feeds.sync(t, [feed()], now=at(1))
+        assert [c.id for c in feeds.claim(t, now=at(1), limit=9)] == ["wire"]
+        feeds.sync(t, [feed(id="other")], now=at(2))
+        assert [c.id for c in feeds.claim(t, now=at(2), limit=9)] == ["other"]
+        assert set(feeds.states(t)) == {"wire", "other"}
+
+
+def test_a_feed_with_a_new_address_forgets_its_validators(ledger: Ledger) -> None:
+    """A tag of another address means nothing."""
+    with ledger.write() as t:
+        feeds.sync(t, [feed()], now=NOON)
+        (claim,) = feeds.claim(t, now=NOON, limit=1)
+        polled = replace(claim.value, state="ok", etag='"1"', polled_at=NOON, last_success_at=NOON)
+        feeds.record(t, claim, polled, next_poll_at=at(10))
+        assert feeds.states(t)["wire"].etag == '"1"'
+        feeds.sync(t, [feed(url="https://wire.example/new.xml")], now=at(1))
+        assert feeds.states(t)["wire"].etag is None
+        assert feeds.states(t)["wire"].next_poll_at == at(1)
+
+
+def test_the_topics_in_force_are_remembered(ledger: Ledger) -> None:
+    """A snapshot gives back equal topics, and an unchanged configuration makes no second one."""
+    known = (topic(), topic(id="other", anchors=(("iran",),), threshold=0.7))
+    with ledger.write() as t:
+        assert overview.topics_in_force(t) is None
+        overview.keep_snapshot(t, known, now=NOON)
+        overview.keep_snapshot(t, known, now=at(1))
+        assert overview.topics_in_force(t) == known
+
+
+def test_queues_show_what_is_due_and_how_long_it_waits(ledger: Ledger) -> None:
+    """Open, due, in hand and the age of the oldest, a queue."""
+    with ledger.write() as t:
+        entries.add(t, [entry(1), entry(2)], now=NOON, reason=Reason.QUEUED)
+        entries.claim(t, now=NOON, limit=1)
+        queue = overview.queues(t, now=at(2))["read"]
+        assert queue == {"open": 2, "due": 1, "leased": 1, "oldest_s": 120.0}
+        assert overview.next_due(t, "read") == NOON
+        assert overview.next_due(t, "deliver") is None
+
+
+def test_the_sweep_erases_what_is_old_and_nothing_that_waits(ledger: Ledger) -> None:
+    """Old texts, identities and alerts go; open work and the article of an open alert stay."""
+    with ledger.write() as t:
+        for number in (1, 2):
+            entries.add_article(t, article(number), now=NOON)
+            entries.add_match(t, match(number), now=NOON)
+            member = Member(article_id=f"a-{number}", role=Role.FIRST, outlet="Wire", origin="Wire", published_at=NOON)
+            story = Story(id=f"s-{number}", first_at=NOON, newest_at=NOON, members=(member,))
+            stories.save(t, story, new=member, now=NOON)
+        outbox.add(t, alert(2, story_id="s-2"))
+        entries.add(t, [entry(1)], now=NOON, reason=Reason.BASELINE)
+        entries.add(t, [entry(2)], now=NOON, reason=Reason.QUEUED)
+    with ledger.write() as t:
+        erased = sweep.sweep(t, Retention(), now=NOON + timedelta(days=400))
+    assert erased == {
+        "match": 1, "member": 1, "article": 1, "entry": 1, "alert": 0, "delivery": 0, "decision": 0, "dead": 0, "story": 1,
+    }  # fmt: skip
+    with ledger.read() as t:
+        assert entries.get_article(t, "a-2") is not None
+        assert stories.get(t, "s-2") is not None
+        assert stories.get(t, "s-1") is None
+
+
+def test_an_alert_comes_back_as_it_was_decided(ledger: Ledger) -> None:
+    """Evidence and clause survive, whatever characters they hold, and a prefix of the key finds it."""
+    decided = alert(1, key="0123456789abcdef", evidence=match().evidence, clause="near: «é»\n")
+    with ledger.write() as t:
+        outbox.add(t, decided)
+        assert outbox.find(t, "01234567") == decided
+        assert outbox.find(t, "0123") is None
+        assert outbox.find(t, "%%%%%%%%") is None

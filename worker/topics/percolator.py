@@ -1,0 +1,152 @@
+"""The percolator: all topics at once, asked about one article.
+
+Every topic names groups of terms of which each must have a hit. The topic is filed under its rarest group, so an
+article wakes only topics whose rarest words it holds; those are then judged with positions. The cost of an article
+grows with its hits, not with the number of topics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+
+from worker.model import Article, Match, Topic
+from worker.text import stemmer
+from worker.topics.concordance import Concordance
+from worker.topics.errors import RuleError
+from worker.topics.expressions import And, needs, terms_of
+from worker.topics.frequencies import frequency_guess
+from worker.topics.lexicon import Lexicon
+from worker.topics.rules import Rule, read_rule
+from worker.topics.terms import Term
+from worker.topics.verdicts import verdict
+
+#: Filing a topic under a word that at least this share of articles holds saves nothing.
+_COMMON = 0.5
+
+
+def compile_topics(topics: Iterable[Topic], *, frequency: Callable[[str], float] = frequency_guess) -> Percolator:
+    """Return a percolator for ``topics``.
+
+    Args:
+        topics: their ids are unique.
+        frequency: the share of articles, 0 to 1, that hold a folded word; it makes matching faster or slower and
+            never changes an answer. By default it is guessed from the word.
+
+    Raises:
+        RuleError: the first mistake in a topic; ``check_topic`` returns all of one.
+    """
+    rules = sorted((read_rule(topic) for topic in topics), key=lambda rule: rule.topic.id)
+    for one, other in pairwise(rules):
+        if one.topic.id == other.topic.id:
+            raise RuleError(f"two topics have the id {one.topic.id}; rename one")
+    return Percolator(rules, frequency)
+
+
+class Percolator:
+    """Topics, ready to be asked about articles.
+
+    Words are compared in the language of the article, so the topics are indexed once for each stemmer, when the
+    first article in such a language arrives. An article of unknown language is taken for English.
+    """
+
+    def __init__(self, rules: Sequence[Rule], frequency: Callable[[str], float]) -> None:
+        """Make a percolator of rules with different ids, in the order of the ids."""
+        self._rules = rules
+        self._frequency = frequency
+        self._indexes: dict[str, _Index] = {}
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """The topics, in the order of their ids."""
+        return tuple(rule.topic for rule in self._rules)
+
+    @property
+    def unindexed(self) -> tuple[str, ...]:
+        """Ids of the topics with a rule that every article wakes, because their rarest group is common."""
+        return tuple(self._rules[nth].topic.id for nth in self._index("en").always)
+
+    def match(self, article: Article) -> list[Match]:
+        """Return the topics that ``article`` meets, in the order of their ids.
+
+        It is ``judge`` without the answers that are no. Time is linear in the length of the article for each topic
+        that is woken.
+        """
+        index = self._index(stemmer(article.language))
+        text = Concordance(article, index.lexicon)
+        answers = (verdict(self._rules[nth], text, explain=False) for nth in index.woken(text.atoms))
+        return [answer for answer in answers if answer is not None]
+
+    def judge(self, article: Article) -> list[Match]:
+        """Return the answer of every topic to ``article``, with its reason, in the order of the topics' ids."""
+        index = self._index(stemmer(article.language))
+        text = Concordance(article, index.lexicon)
+        answers = (verdict(rule, text, explain=True) for rule in self._rules)
+        return [answer for answer in answers if answer is not None]
+
+    def _index(self, language: str) -> _Index:
+        if language not in self._indexes:
+            self._indexes[language] = _indexed(self._rules, language, self._frequency)
+        return self._indexes[language]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Index:
+    """The rules of a percolator, filed for one stemmer."""
+
+    lexicon: Lexicon
+    #: Atoms to the rules that are filed under them.
+    filed: dict[int, list[int]]
+    #: For each rule by its number, groups of atoms of which each must stand in the article.
+    groups: dict[int, Sequence[frozenset[int]]]
+    #: Rules that every article wakes.
+    always: list[int]
+
+    def woken(self, atoms: set[int]) -> list[int]:
+        """Return the numbers of the rules that an article with ``atoms`` may meet, in order."""
+        filed, groups = self.filed, self.groups
+        woken = set(self.always).union(*[filed[atom] for atom in atoms if atom in filed])
+        return sorted(nth for nth in woken if not any(group.isdisjoint(atoms) for group in groups[nth]))
+
+
+def _indexed(rules: Sequence[Rule], language: str, frequency: Callable[[str], float]) -> _Index:
+    lexicon = Lexicon(language)
+    index = _Index(lexicon=lexicon, filed={}, groups={}, always=[])
+    mine = [(nth, rule) for nth, rule in enumerate(rules) if _is_for(rule.topic, language)]
+    for _, rule in mine:
+        for clause in (*rule.anchors, *rule.clauses, *rule.vetoes):
+            for term in terms_of(clause.expression):
+                lexicon.add(term)
+    common = cache(lambda atom: frequency(lexicon.names[atom]))
+    for nth, rule in mine:
+        if rule.clauses:
+            _file(index, nth, rule, common)
+    return index
+
+
+def _is_for(topic: Topic, language: str) -> bool:
+    """Return whether an article that is folded as ``language`` may meet ``topic``; unknown ones count as English."""
+    return language == "en" or not topic.languages or language in map(stemmer, topic.languages)
+
+
+def _file(index: _Index, nth: int, rule: Rule, common: Callable[[int], float]) -> None:
+    """File a rule under its rarest group."""
+
+    def keys(term: Term) -> list[int]:
+        """Return the rarest atom of each way of writing ``term``: one of them stands where the term does."""
+        return [min(sequence, key=common) for sequence in index.lexicon.sequences(term)]
+
+    def cost(term: Term) -> float:
+        return sum(map(common, keys(term)))
+
+    whole = And(parts=tuple(clause.expression for clause in (*rule.anchors, *rule.clauses)))
+    groups = [frozenset(atom for term in group for atom in keys(term)) for group in needs(whole, cost)]
+    index.groups[nth] = groups
+    rarest = min(groups, key=lambda group: sum(map(common, group)))
+    if max(map(common, rarest)) >= _COMMON:
+        index.always.append(nth)
+        return
+    for atom in rarest:
+        index.filed.setdefault(atom, []).append(nth)
