@@ -127,6 +127,18 @@ def test_the_mark_of_the_publisher_decides_what_the_body_is() -> None:
     assert text_of(page) == f"{_STORY[0]}\n{_STORY[1]}"
 
 
+@pytest.mark.parametrize("title", ["Delegates meet, at last", "DELEGATES MEET AT LAST"], ids=["page", "feed"])
+def test_a_headline_inside_of_the_body_is_no_paragraph(title: str) -> None:
+    """Some pages set the headline in the body, and some feeds have a headline that the page lacks."""
+    page = f"<body><div itemprop=articleBody><h2>Delegates meet, at last</h2>{_PARAGRAPHS}</div></body>"
+    found = extract(page.encode(), url="https://news.example/a", charset=None, title=title)
+    assert isinstance(found, Extract)
+    assert found.text == "\n".join(_STORY)
+    own = read(f"<head><title>Delegates meet, at last | The Mill</title></head>{page}")
+    assert isinstance(own, Extract)
+    assert (own.title, own.text) == ("Delegates meet, at last", found.text)
+
+
 def test_a_marked_body_without_words_is_not_filled_from_the_furniture() -> None:
     """A page whose article a script would bring has no text, though it has other words."""
     links = "".join(f"<p>Another report of ours, number {n}.</p>" for n in range(5))
@@ -175,10 +187,13 @@ def test_a_failure_of_the_extractor_names_the_page(monkeypatch: pytest.MonkeyPat
         read("<p>x</p>")
 
 
+# fmt: off
 _PIECES = (
-    "<p> </p> <div> </div> <table><tr><td> <a/href= <!-- --> <script> </script> &#0; &#x110000; <h1> words \0 \ud800 é <svg>"
-    " ]]> <?xml?> <br> \"' <html/lang= <meta/charset=utf-16> <body> <li> <form> <title> itemprop=articleBody> <"
-).split(" ")
+    "<p>", "</p>", "<div>", "</div>", "<table><tr><td>", "<a href=", "<!--", "-->", "<script>", "</script>", "&#0;",
+    "&#x110000;", "<h1>", "words", "\0", "\ud800", "é", "<svg>", "]]>", "<?xml?>", "<br>", "\"'", "<html lang=",
+    "<meta charset=utf-16>", "<body>", "<li>", "<form>", "<title>", "<b itemprop=articleBody>", "<",
+)
+# fmt: on
 
 
 @settings(max_examples=150, deadline=None)

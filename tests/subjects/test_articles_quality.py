@@ -51,7 +51,11 @@ Readers had complained.
 The union of editors welcomed the ruling.
 A second case is pending.
 It will be heard in May."""
+_OUTAGE = """\
+The bank's site said "service unavailable" for an hour on Monday. Customers could not pay.
+The bank apologised. It blamed a supplier."""
 _NEWS = [
+    _OUTAGE,
     "Iran says its missiles are not open to negotiation.",
     "Inspectors' access is denied at three sites, the agency said on Tuesday.",
     _LAW,

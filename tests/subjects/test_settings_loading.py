@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from worker.errors import ConfigError
+from worker.model import Article
 from worker.settings import Settings, check, load, load_topics, render
+from worker.topics import compile_topics
 
 _FILES = ("feeds.yaml", "service.yaml", "alerts.yaml", "topics.yaml")
 _ROOT = Path(__file__).parents[2]
@@ -134,8 +137,7 @@ def test_a_file_that_is_not_read_is_a_warning(tmp_path: Path) -> None:
         (tmp_path / name).write_text("", encoding="utf-8")
     assert _warnings(tmp_path) == [
         'feeds.yml: a file of this name is not read; did you mean "feeds.yaml"?',
-        "notes.yaml: a file of this name is not read; the files here are feeds.yaml, service.yaml, alerts.yaml and"
-        " topics.yaml",
+        f"notes.yaml: a file of this name is not read; the files here are {', '.join(_FILES[:3])} and topics.yaml",
         'topic.yaml: a file of this name is not read; did you mean "topics.yaml"?',
     ]
 
@@ -213,10 +215,10 @@ def test_a_report_counts_what_is_right_and_lists_what_is_wrong(tmp_path: Path) -
     report = check(tmp_path, {})
     assert not report.ok
     assert dict(report.counts) == {"feeds": 1, "topics": 1, "channels": 1, "routes": 1}
+    adaptive = "adaptive: accepted but not acted on by this version; intervals do not adapt in either case"
     assert render(report).replace(f"{tmp_path}{os.sep}", "").splitlines() == [
         "feeds.yaml:1:41: url: expected a URL with a host, such as https://example.org/feed.xml",
-        "service.yaml:1:11: warning: adaptive: accepted but not acted on by this version;"
-        " intervals do not adapt in either case",
+        f"service.yaml:1:11: warning: {adaptive}",
         "1 problem, 1 warning; 3 files read: 1 feed, 1 topic, 1 channel, 1 route",
     ]
 
@@ -226,3 +228,18 @@ def test_a_report_raises_nothing_whatever_is_wrong(tmp_path: Path) -> None:
     report = check(tmp_path / "nowhere", {}, tmp_path / "no.yaml", required=True)
     assert len(report.problems) == 2
     assert check(_write(tmp_path, alerts="\t@"), {}).problems
+
+
+def test_the_shipped_topic_passes_its_own_examples() -> None:
+    """What the shipped file says about itself holds."""
+    topics = load(_ROOT / "config", {}).topics
+    percolator = compile_topics(topics)
+    (topic,) = topics
+    assert all(percolator.match(_article(text)) for text in topic.examples_match)
+    assert not any(percolator.match(_article(text)) for text in topic.examples_ignore)
+
+
+def _article(text: str) -> Article:
+    return Article(
+        id="a", url="https://x.example/", title="", text=text, outlet="x", published_at=datetime(2026, 1, 1, tzinfo=UTC)
+    )

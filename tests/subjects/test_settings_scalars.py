@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.settings.scalars import expand, resolve
@@ -75,6 +75,7 @@ def test_what_came_from_the_environment_is_never_shown() -> None:
     assert "hunter2" not in shown(found.text)
 
 
+@settings(deadline=None)  # other processes may share the machine
 @given(st.text(alphabet="${}:-AB ", max_size=30))
 def test_any_text_expands_or_says_why_not(text: str) -> None:
     """Nothing raises, and a text without dollars comes back as it is."""
@@ -84,6 +85,7 @@ def test_any_text_expands_or_says_why_not(text: str) -> None:
         assert found.text == text
 
 
+@settings(deadline=None)  # other processes may share the machine
 @given(st.text(max_size=30))
 def test_doubling_every_dollar_keeps_any_text(text: str) -> None:
     """With $$ for $ nothing is ever taken for a variable."""

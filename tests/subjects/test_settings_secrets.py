@@ -1,19 +1,22 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.settings import check, render
 from worker.settings.alerts_file import read_alerts
 from worker.settings.document import parse
 from worker.settings.feeds_file import read_feeds
+from worker.settings.part import Part
 from worker.settings.service_file import read_service
 from worker.settings.topics_file import read_topics
 
-_SECRET = "Zq7hunter2"  # noqa: S105 - made up
+_SECRET = "Zq7hunter2"
 
 #: Every scalar of these files is wrong once its value is a secret that somebody put in the wrong place.
 _ALERTS = """
@@ -43,7 +46,7 @@ feeds:
 """
 _TOPICS = """
 - {id: "X*", threshold: X, require: X, urgent: X, languages: [X], near: {groups: X, within: X}}
-- {id: a, query: "(X", channels: [X]}
+- {id: a, query: "(X", channels: [X], any: ["X*X", "*X"], near: {groups: [["=X X*"]]}}
 - {id: "X", any: y1}
 - {id: "X", any: y1}
 """
@@ -60,13 +63,8 @@ def test_what_came_from_the_environment_is_in_no_message(text: str, least: int) 
     document = parse(
         "f.yaml", text.replace("X", "${S}").replace(": ${S}", ': "${S}"').replace("[${S}]", '["${S}"]'), env
     )
-    parts = {
-        _ALERTS: lambda: read_alerts(document),
-        _SERVICE: lambda: read_service(document, env),
-        _FEEDS: lambda: read_feeds(document),
-        _TOPICS: lambda: read_topics(document),
-    }
-    part = parts[text]()
+    read = {_ALERTS: read_alerts, _SERVICE: partial(read_service, env=env), _FEEDS: read_feeds, _TOPICS: read_topics}
+    part: Part[Any] = read[text](document)  # type: ignore[operator]
     assert len(part.problems) >= least
     assert not [p for p in (*part.problems, *part.warnings) if _SECRET in p.message or "hunter" in p.message]
 
@@ -97,6 +95,18 @@ def test_a_secret_written_into_the_file_is_in_no_message(tmp_path: Path, text: s
     assert _SECRET not in render(report)
 
 
+def test_a_remark_on_a_rule_from_the_environment_does_not_quote_it(tmp_path: Path) -> None:
+    """Lints quote the terms they speak of, unless they may be secret."""
+    topic = "- {id: a, any: [rocket, TERM, TERM]}\n"
+    (tmp_path / "topics.yaml").write_text(topic.replace("TERM", _SECRET), encoding="utf-8")
+    assert _SECRET in render(check(tmp_path, {}))
+    (tmp_path / "topics.yaml").write_text(topic.replace("TERM", '"${S}"'), encoding="utf-8")
+    report = check(tmp_path, {"S": _SECRET})
+    assert report.warnings
+    assert _SECRET not in render(report)
+
+
+@settings(deadline=None)  # other processes may share the machine
 @given(
     st.text(alphabet=st.sampled_from("\"'{}[]:,#&*!|>%@\\ \n"), max_size=6),
     st.text(alphabet="\"'{}[]:,#\n ", max_size=6),

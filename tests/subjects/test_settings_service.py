@@ -72,7 +72,7 @@ def test_every_key_is_read() -> None:
         meaning=Meaning(
             model="off", verifier="hub:o/n@r", judge=Judge(url="https://x.example", model="m", key="hunter2")
         ),
-        console=Console(host="::1", port=80, token="hunter2"),
+        console=Console(host="::1", port=80, token=_ENV["PASSWORD"]),
         retention=Retention(
             articles=timedelta(days=1), seen=timedelta(days=2), alerts=timedelta(days=3), dead=timedelta(days=4)
         ),
@@ -93,8 +93,8 @@ def test_a_service_shows_no_secret_in_a_log() -> None:
 def test_the_token_of_the_console_comes_from_the_environment_unless_said() -> None:
     """The default of DESIGN is a variable, and an empty text turns it off."""
     env = {"WIREWATCH_TOKEN": "t"}
-    assert read_service(parse("f", "", env), env).value.console.token == "t"
-    assert read_service(parse("f", "console: {token: ''}", env), env).value.console.token == ""
+    assert read_service(parse("f", "", env), env).value.console.token == env["WIREWATCH_TOKEN"]
+    assert not read_service(parse("f", "console: {token: ''}", env), env).value.console.token
 
 
 @pytest.mark.parametrize(

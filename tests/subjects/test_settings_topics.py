@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.model import Near, Topic
@@ -101,6 +101,7 @@ _WORDS = st.text(st.characters(categories=["Lu", "Ll"]), min_size=2, max_size=12
 _LISTS = st.lists(_WORDS, min_size=1, max_size=3).map(tuple)
 
 
+@settings(deadline=None)  # other processes may share the machine
 @given(
     st.builds(
         Topic,

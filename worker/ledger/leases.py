@@ -10,15 +10,17 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Table, and_, select, true, update
+from sqlalchemy import ColumnElement, Integer, Row, Table, Text, bindparam, select, true, update
 
 from worker.errors import WirewatchError
 from worker.ledger.engine import Transaction
-from worker.ledger.tables import OPEN
+from worker.ledger.tables import OPEN, Instant
 
 MAX_ATTEMPTS = 5
 #: Twice the hard limit of a task, see the settings of the service.
@@ -52,36 +54,42 @@ def claim_rows(
     now: datetime,
     limit: int,
     lease: timedelta,
-    also: ColumnElement[bool] | None = None,
+    also: Callable[[], ColumnElement[bool]] = true,
 ) -> list[Row[Any]]:
-    """Return at most ``limit`` rows, claimed; one row only when it is one whose lease ran out."""
-    free = table.c.lease_until.is_(None)
-    for wanted, count in ((and_(~free, table.c.lease_until <= now), 1), (free, limit)):
-        rows = _take(t, table, wanted & (also if also is not None else true()), now=now, limit=count, lease=lease)
-        if rows:
-            return rows
-    return []
+    """Return at most ``limit`` rows, claimed; one row only when it is one whose lease ran out.
+
+    ``also`` gives a condition that a row must meet besides; it is asked once for each table.
+    """
+    values = {"claim_now": now, "claim_until": now + lease, "claim_token": uuid.uuid4().hex}
+    expired = t.execute(_claim(table, also, expired=True), values | {"claim_limit": 1}).all()
+    rows = expired or t.execute(_claim(table, also, expired=False), values | {"claim_limit": limit}).all()
+    # RETURNING promises no order.
+    return sorted(rows, key=lambda row: (row.due_at, row.id))
 
 
-def _take(
-    t: Transaction, table: Table, wanted: ColumnElement[bool], *, now: datetime, limit: int, lease: timedelta
-) -> list[Row[Any]]:
+@cache
+def _claim(table: Table, also: Callable[[], ColumnElement[bool]], *, expired: bool) -> Any:  # noqa: ANN401 - an UPDATE with RETURNING
+    """Return the statement of a claim. Made once: composing it costs more than running it."""
+    moment = bindparam("claim_now", type_=Instant())
+    wanted = table.c.lease_until <= moment if expired else table.c.lease_until.is_(None)
     due = (
         select(table.c.id)
-        .where(table.c.work == OPEN, table.c.due_at <= now, wanted)
+        .where(table.c.work == OPEN, table.c.due_at <= moment, wanted, also())
         .order_by(table.c.due_at, table.c.id)
-        .limit(limit)
+        .limit(bindparam("claim_limit", type_=Integer()))
         # Ignored by SQLite, where the transaction holds the write lock already.
         .with_for_update(skip_locked=True)
     )
-    taken = t.execute(
+    return (
         update(table)
         .where(table.c.id.in_(due.scalar_subquery()))
-        .values(lease_until=now + lease, lease_token=uuid.uuid4().hex, attempt=table.c.attempt + 1)
+        .values(
+            lease_until=bindparam("claim_until", type_=Instant()),
+            lease_token=bindparam("claim_token", type_=Text()),
+            attempt=table.c.attempt + 1,
+        )
         .returning(table)
-    ).all()
-    # RETURNING promises no order.
-    return sorted(taken, key=lambda row: (row.due_at, row.id))
+    )
 
 
 def write_back(t: Transaction, table: Table, claim: Claim[Any], **values: Any) -> None:  # noqa: ANN401 - column values

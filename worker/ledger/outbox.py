@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, distinct, exists, func, insert, select
+from sqlalchemy import ColumnElement, Row, and_, distinct, exists, func, insert, select
 
 from worker.ledger.engine import Transaction
 from worker.ledger.entries import evidence_from_json, evidence_to_json, get_article, insert_new
@@ -90,19 +90,22 @@ def claim(t: Transaction, *, now: datetime, limit: int) -> list[Claim[tuple[Aler
     An alert waits while an earlier one of the same topic, story and channel is open, so that an update never
     overtakes what it updates.
     """
+    rows = claim_rows(t, alert, now=now, limit=limit, lease=LEASE, also=_first_of_line)
+    return [
+        Claim(id=row.id, token=row.lease_token, attempt=row.attempt, value=(_alert(row), row.started_at))
+        for row in rows
+    ]
+
+
+def _first_of_line() -> ColumnElement[bool]:
     earlier = alert.alias("earlier")
-    first_of_line = ~exists().where(
+    return ~exists().where(
         earlier.c.story_id == alert.c.story_id,
         earlier.c.topic_id == alert.c.topic_id,
         earlier.c.channel_id == alert.c.channel_id,
         earlier.c.work == OPEN,
         earlier.c.id < alert.c.id,
     )
-    rows = claim_rows(t, alert, now=now, limit=limit, lease=LEASE, also=first_of_line)
-    return [
-        Claim(id=row.id, token=row.lease_token, attempt=row.attempt, value=(_alert(row), row.started_at))
-        for row in rows
-    ]
 
 
 def begin(t: Transaction, claimed: Claim[Any], *, now: datetime) -> None:

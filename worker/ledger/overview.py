@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import case, func, insert, select
 
 from worker.ledger.engine import Transaction
 from worker.ledger.tables import DEAD, DONE, OPEN, UNKNOWN, alert, article, dead, entry, feed, match
@@ -19,19 +19,15 @@ from worker.model import Topic
 _QUEUES = {"poll": feed, "read": entry, "deliver": alert}
 
 
-def next_due(t: Transaction, queue: str) -> datetime | None:
+def next_due(t: Transaction, queue: str, *, after: datetime | None = None) -> datetime | None:
     """Return when the next row of a queue (``poll``, ``read``, ``deliver``) can be claimed; ``None`` if there is none.
 
-    For a row in hand that is when its lease runs out.
+    For a row in hand that is when its lease runs out. With ``after`` only later times are looked at.
     """
     table = _QUEUES[queue]
-    times = t.execute(
-        select(func.min(table.c.due_at).filter(table.c.lease_until.is_(None)), func.min(table.c.lease_until)).where(
-            table.c.work == OPEN
-        )
-    ).one()
-    # func.min keeps the column's type, so these are times.
-    return min((time for time in times if time is not None), default=None)
+    time = case((table.c.lease_until.is_(None), table.c.due_at), else_=table.c.lease_until)
+    found = select(func.min(time)).where(table.c.work == OPEN)
+    return t.execute(found if after is None else found.where(time > after)).scalar()
 
 
 def queues(t: Transaction, *, now: datetime) -> dict[str, dict[str, Any]]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 from worker.errors import WirewatchError
 from worker.ledger import feeds, overview
+from worker.ledger.engine import Transaction
 from worker.stages import deliver, poll, read
 from worker.stages.pipeline import Outcome, Pipeline
 
 #: Moments that one replay may have; a replay of a year of a thousand feeds has fewer.
 _MAX_MOMENTS = 5_000_000
 _STOPPED = ("gone", "disabled")
+_STAGES = {"poll": poll, "read": read, "deliver": deliver}
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Changing(Protocol):
@@ -35,29 +38,38 @@ def play(
         WirewatchError: the replay does not come to an end.
     """
     now = start
+    idle = False
     for _ in range(_MAX_MOMENTS):
-        outcomes = [*poll.run(p, now=now), *read.run(p, now=now), *deliver.run(p, now=now)]
-        each(outcomes, now)
-        if outcomes:
-            continue
-        later = _next_moment(p, web)
-        if later is None:
+        due = _due(p, web, after=now if idle else None)
+        if not due:
             return now
-        now = max(now, later)
+        now = max(now, min(due.values()))
+        outcomes = [o for name, stage in _STAGES.items() if due.get(name, _NEVER) <= now for o in stage.run(p, now=now)]
+        each(outcomes, now)
+        # What is due and yet not to be had waits for something else that is due later.
+        idle = not outcomes
     raise WirewatchError(f"the replay was stopped at {now} after {_MAX_MOMENTS} moments")
 
 
-def _next_moment(p: Pipeline, web: Changing) -> datetime | None:
-    """Return when the next row is due; ``None`` when all that was recorded has been polled, read and delivered."""
+def _due(p: Pipeline, web: Changing, *, after: datetime | None) -> dict[str, datetime]:
+    """Return when the next row of each queue is due, later than ``after`` if given.
+
+    Empty when all that was recorded has been polled, read and delivered; polls that can show nothing new do not count.
+    """
     with p.ledger.read() as t:
-        work = [overview.next_due(t, "read"), overview.next_due(t, "deliver")]
-        polls = overview.next_due(t, "poll")
-        states = feeds.states(t)
-    behind = False
+        found = {name: overview.next_due(t, name, after=after) for name in _STAGES}
+        due = {name: time for name, time in found.items() if time is not None}
+        if due.keys() <= {"poll"} and not _is_behind(t, p, web):
+            return {}
+    return due
+
+
+def _is_behind(t: Transaction, p: Pipeline, web: Changing) -> bool:
+    """Return whether a feed has not been seen yet as the recording leaves it."""
+    states = feeds.states(t)
     for feed in p.feeds.values():
         state, last = states[feed.id], web.last_change(feed.url)
         seen = state.last_success_at
-        behind = behind or (state.state not in _STOPPED and (seen is None or (last is not None and seen < last)))
-    if not behind and not any(work):
-        return None
-    return min((due for due in (*work, polls) if due is not None), default=None)
+        if state.state not in _STOPPED and (seen is None or (last is not None and seen < last)):
+            return True
+    return False

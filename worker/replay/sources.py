@@ -198,7 +198,7 @@ def _read_object(path: Path, line: int, data: Mapping[str, Any], naive: list[int
     if name is not None and (not isinstance(name, str | int) or isinstance(name, bool)):
         found.wrong(str(path), f"id: expected a string, found {type(name).__name__}", line=line)
     when = _json_time(path, line, data.get("published_at"), naive, found)
-    if not words["title"].strip() and not words["text"].strip():
+    if len(found.problems) == before and not (words["title"].strip() or words["text"].strip()):
         found.wrong(str(path), "an article needs a title or a text", line=line)
     if len(found.problems) > before:
         return

@@ -75,8 +75,11 @@ class RecordedWeb:
         self._start = start
         self._pages = {canonical(article.url): article for article in articles}
         self._documents = {canonical(recorded.feed.url): recorded for recorded in documents}
+        own: dict[str, list[RecordedArticle]] = {}
+        for article in sorted(articles, key=lambda one: one.published_at):
+            own.setdefault(article.outlet, []).append(article)
         self._feeds = {
-            canonical(feed.url): _Channel(feed, "atom" if number % 2 else "rss", _of(outlet, articles))
+            canonical(feed.url): _Channel(feed, "atom" if number % 2 else "rss", own.get(outlet, []))
             for number, (outlet, feed) in enumerate(feeds.items())
         }
         self._changes = sorted({article.published_at for article in articles})
@@ -178,7 +181,3 @@ def _missing(url: str) -> Response:
         headers={"content-type": "text/html; charset=utf-8", "content-length": str(len(body))},
         body=body,
     )
-
-
-def _of(outlet: str, articles: Sequence[RecordedArticle]) -> list[RecordedArticle]:
-    return sorted((a for a in articles if a.outlet == outlet), key=lambda article: article.published_at)

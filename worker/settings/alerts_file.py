@@ -157,9 +157,10 @@ def _channel(document: Document, name: str) -> tuple[ChannelConfig | None, tuple
     if not isinstance(given, dict) or type_ not in _TYPES:
         return None, _wrong_type(document, keys, given)
     checked = check_shape(_TYPES[str(type_)], document, keys)
-    problems = checked.problems or _slack_problems(document, keys, checked.value)
-    if checked.value is None or problems:
-        return None, problems
+    if checked.value is None or checked.dropped:
+        return None, checked.problems
+    if wrong := _slack_problems(document, keys, checked.value):
+        return None, wrong
     options = checked.value.model_dump(exclude={"type"}, exclude_none=True)
     return ChannelConfig(id=name, type=checked.value.type, options=options), ()
 
@@ -178,8 +179,8 @@ def _wrong_type(document: Document, keys: Keys, given: object) -> tuple[Problem,
     return (document.problem((*keys, "type"), f"type: expected {types}, found {found}"),)
 
 
-def _slack_problems(document: Document, keys: Keys, channel: _Channel | None) -> tuple[Problem, ...]:
-    if not isinstance(channel, _Slack) or document.broken(keys):
+def _slack_problems(document: Document, keys: Keys, channel: _Channel) -> tuple[Problem, ...]:
+    if not isinstance(channel, _Slack):
         return ()
     by_token = channel.token is not None or channel.channel is not None
     if by_token and channel.webhook_url is not None:

@@ -34,7 +34,7 @@ def check(
     """Return all that is wrong or odd; arguments are those of ``load``. Nothing is raised, run or asked for."""
     found = survey(config_dir, env, required=required, topics_file=topics_file)
     settings, topics = found.settings, found.topics
-    odd_rules = (warning for topic in topics.value.topics for warning in rule_warnings(topics.document, topic))
+    odd_rules = (warning for topic in topics.value.whole for warning in rule_warnings(topics.document, topic))
     return Report(
         problems=found.problems,
         warnings=tuple(sorted({*settings.warnings, *odd_rules})),

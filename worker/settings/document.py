@@ -84,6 +84,11 @@ class Document:
         """Return whether a variable at, above or below ``keys`` could not be substituted."""
         return any(keys[: len(at)] == at or at[: len(keys)] == keys for at in self.unset)
 
+    def unset_below(self, keys: Keys) -> frozenset[str]:
+        """Return the keys of the mapping at ``keys`` in whose values a variable could not be substituted."""
+        size = len(keys)
+        return frozenset(str(at[size]) for at in self.unset if at[:size] == keys and len(at) > size)
+
     def problem(self, keys: Keys, message: str, *, on_key: bool = False, column: int = 0) -> Problem:
         """Return a problem at ``keys``, or at the nearest thing that exists.
 
@@ -155,8 +160,8 @@ class _Builder:
     def value(self, node: Node, keys: Keys, key: Node | None = None) -> object:
         """Return the value of ``node``, which stands at ``keys`` after ``key``."""
         # The library finds a value that is not there at the next thing that is.
-        absent = key and node.start_mark.index == node.end_mark.index
-        line, column = self._lines.at((key if absent else node).start_mark.index)
+        shown = key if key and node.start_mark.index == node.end_mark.index else node
+        line, column = self._lines.at(shown.start_mark.index)
         key_line, key_column = self._lines.at(key.start_mark.index) if key else (line, column)
         place = Place(line=line, column=column, key_line=key_line, key_column=key_column)
         self.places[keys] = place

@@ -93,7 +93,7 @@ def survey(
         *(warning for part in (feeds, service, alerts, topics) for warning in part.warnings),
         *(warning for name, document in documents.items() for warning in not_yet(name, document)),
         *hurried_feeds(feeds, service.value.polling.min_interval),
-        *silent_topics(topics.document, topics.value.topics, alerts.value.routes),
+        *silent_topics(topics.document, topics.value.whole, alerts.value.routes),
         *(astray if topics_file else ()),
     )
     settings = Settings(
@@ -102,7 +102,7 @@ def survey(
         channels=alerts.value.channels,
         routes=tuple(route.value for route in alerts.value.routes),
         policy=alerts.value.policy,
-        topics=tuple(topic.value for topic in topics.value.topics),
+        topics=tuple(topic.value for topic in topics.value.whole),
         warnings=tuple(sorted(set(warnings))),
         files=tuple(str(paths[name]) for name in present),
     )

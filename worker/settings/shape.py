@@ -37,7 +37,7 @@ class Checked(Generic[M]):
 
     #: Built without the keys that are wrong; ``None`` when nothing can be built.
     value: M | None
-    #: The keys of the mapping that were left out.
+    #: The keys of the mapping that were left out, those with unset variables too.
     dropped: frozenset[str] = frozenset()
     problems: tuple[Problem, ...] = ()
 
@@ -46,18 +46,21 @@ def check_shape(model: type[M], document: Document, keys: Keys) -> Checked[M]:
     """Return the mapping at ``keys`` of ``document`` as ``model``; a missing one is an empty one."""
     raw = document.at(keys)
     raw = {} if raw is None and not (keys and isinstance(keys[-1], int)) else raw
+    unset = document.unset_below(keys)
     try:
-        return Checked(value=model.model_validate(raw))
+        value = model.model_validate(raw)
     except ValidationError as error:
         # The input stays out: it may be a secret, and the place is enough to find it.
         errors = error.errors(include_input=False, include_url=False)
-    slips = [_Slip(at=tuple(e["loc"]), type=e["type"], about=e.get("ctx", {}), text=e["msg"]) for e in errors]
+        slips = [_Slip(at=tuple(e["loc"]), type=e["type"], about=e.get("ctx", {}), text=e["msg"]) for e in errors]
+    else:
+        return Checked(value=_salvage(model, raw, unset) if unset else value, dropped=unset)
     problems = tuple(
         document.problem((*keys, *slip.at), _message(model, document, keys, slip), on_key=slip.on_key)
         for slip in slips
         if not document.broken((*keys, *slip.at))
     )
-    dropped = frozenset(str(slip.at[0]) for slip in slips if slip.at)
+    dropped = unset | {str(slip.at[0]) for slip in slips if slip.at}
     return Checked(value=_salvage(model, raw, dropped), dropped=dropped, problems=problems)
 
 

@@ -28,6 +28,7 @@ _SIGNS = (
         "stopped",
     ),
     ("could not find expected ':'", 'a key without ":"; write key: value', "opened"),
+    ("expected the node content", "a value is missing here, or a bracket before it is not closed", "stopped"),
     ("expected <block end>", "the indentation does not fit the lines above", "stopped"),
 )
 

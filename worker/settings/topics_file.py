@@ -78,6 +78,8 @@ class Topics:
     """The topics of a file as far as they are right."""
 
     topics: tuple[Placed[Topic], ...]
+    #: Those of them from which nothing was left out.
+    whole: tuple[Placed[Topic], ...]
     #: The ids of all topics, the wrong ones too, so that what refers to them is not called wrong as well.
     names: frozenset[str]
 
@@ -94,9 +96,10 @@ def read_topics(document: Document) -> Part[Topics]:
     topics = [(Placed(value=_topic(shape.value), keys=keys), shape) for keys, shape in found if shape.value]
     named = [(topic, shape) for topic, shape in topics if topic.value.id]
     ids = [(topic.value.id, (*topic.keys, "id")) for topic, shape in named if "id" not in shape.dropped]
+    whole = tuple(topic for topic, shape in named if not shape.dropped)
     return Part(
         document=document,
-        value=Topics(topics=tuple(topic for topic, _ in named), names=_names(document, places, ids)),
+        value=Topics(topics=tuple(topic for topic, _ in named), whole=whole, names=_names(document, places, ids)),
         problems=(
             *document.problems,
             *(_top_problems(document) if base else ()),
@@ -104,9 +107,7 @@ def read_topics(document: Document) -> Part[Topics]:
             *(problem for topic, shape in topics for problem in _rule_problems(document, topic, shape)),
             *repeated(document, ids, "topic"),
         ),
-        warnings=tuple(
-            warning for topic, shape in named if not shape.dropped for warning in _meaning_warnings(document, topic)
-        ),
+        warnings=tuple(warning for topic in whole for warning in _meaning_warnings(document, topic)),
     )
 
 
@@ -157,14 +158,12 @@ def _frozen(groups: Iterable[Iterable[T]]) -> tuple[tuple[T, ...], ...]:
 def _rule_problems(document: Document, topic: Placed[Topic], checked: Checked[_Topic]) -> Iterable[Problem]:
     """Yield what is wrong with the topic as a whole; what hangs on a key that is wrong already is not said twice."""
     value, dropped = topic.value, checked.dropped
-    if document.broken(topic.keys):
-        dropped |= {*_POSITIVE, "id"}
     if not value.id and not dropped & {"id", "topic"}:
         yield document.problem(topic.keys, "id: missing; a topic needs an id, or a phrase in topic")
     if not any(getattr(value, name) for name in _POSITIVE) and not dropped & set(_POSITIVE):
         name = f"topic {value.id}" if value.id else "this topic"
         yield document.problem(topic.keys, f"{name}: nothing to find; give it {listed(_POSITIVE)}")
-    yield from rule_problems(document, topic, checked.dropped)
+    yield from rule_problems(document, topic, dropped)
 
 
 def _meaning_warnings(document: Document, topic: Placed[Topic]) -> Iterable[Problem]:

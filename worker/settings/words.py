@@ -7,6 +7,13 @@ from collections.abc import Collection, Iterable
 
 #: A value longer than this is cut in a message.
 _SHOWN = 60
+_KINDS = {
+    type(None): "nothing",
+    bool: "true or false without quotes",
+    int: "a number",
+    float: "a number with a fraction",
+    list: "a list",
+}
 
 
 class Substituted(str):
@@ -26,21 +33,7 @@ def shown(value: object) -> str:
 
 def kind(value: object) -> str:
     """Return what ``value`` is, in words of YAML and without the value itself."""
-    match value:
-        case None:
-            return "nothing"
-        case bool():
-            return "true or false without quotes"
-        case int():
-            return "a number"
-        case float():
-            return "a number with a fraction"
-        case str():
-            return "text"
-        case list():
-            return "a list"
-        case _:
-            return "a mapping"
+    return "text" if isinstance(value, str) else _KINDS.get(type(value), "a mapping")
 
 
 def listed(names: Iterable[str], last: str = "or") -> str:

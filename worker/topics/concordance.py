@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import accumulate, chain
 
 from worker.model import Article, Evidence
 from worker.text import sentences, squeeze, tokens, words
@@ -14,9 +15,12 @@ from worker.topics.query import MAX_WITHIN
 from worker.topics.terms import Term
 from worker.topics.windows import Span
 
-_LINE_BREAK = re.compile("\n")
 #: Set between paragraphs and fields, so that no window reaches across.
 _GAP = MAX_WITHIN + 1
+_LINE_BREAK = re.compile("\n")
+_HEAD_SENTENCES = 2
+#: Characters in which three sentences usually end.
+_HEAD = 1500
 
 
 class Concordance:
@@ -31,20 +35,14 @@ class Concordance:
         self._lexicon = lexicon
         self._base = len(article.title) + 1
         self._hits: dict[str, list[Span]] = {}
+        self._known_offsets: dict[int, list[Span]] = {}
         self._sets: dict[int, frozenset[int]] = {}
 
     @cached_property
     def atoms(self) -> set[int]:
         """The atoms that stand anywhere in the article."""
-        known = self._lexicon
         written = {*words(self.article.title), *words(self.article.text)}
-        return set().union(*[known[word] for word in written])
-
-    @cached_property
-    def offsets(self) -> list[Span]:
-        """Start and end of each token."""
-        title = [(t.start, t.end) for t in tokens(self.article.title)]
-        return title + [(t.start + self._base, t.end + self._base) for t in tokens(self.article.text)]
+        return set(chain.from_iterable(map(self._lexicon.__getitem__, written)))
 
     @cached_property
     def titled(self) -> int:
@@ -54,29 +52,35 @@ class Concordance:
     @cached_property
     def paragraphs(self) -> list[int]:
         """The place of each token: one more than its neighbour's, and far more across a line break or field."""
-        return self._places([found.start() for found in _LINE_BREAK.finditer(self._joined)])
+        counts = enumerate(map(len, self._lines))
+        gaps = [nth * _GAP for nth, count in counts for _ in range(count)]
+        return [token + gap for token, gap in enumerate(gaps)]
 
     @cached_property
     def sentences(self) -> list[int]:
         """The place of each token, far from its neighbour's across the end of a sentence as well."""
         title, text = sentences(self.article.title), sentences(self.article.text)
-        return self._places([*(a for a, _ in title), self._base, *(a + self._base for a, _ in text)])
+        starts = [*(start for start, _ in title), *(start + self._base for start, _ in text)]
+        tokens_ = chain.from_iterable(map(self._offsets, range(len(self._lines))))
+        return [token + _GAP * bisect_right(starts, start) for token, (start, _) in enumerate(tokens_)]
 
     @cached_property
     def squeezed(self) -> list[str]:
         """Each token caseless and without accents."""
-        text = self._joined
-        return [squeeze(text[start:end]) for start, end in self.offsets]
+        return list(map(squeeze, self._written))
 
     @cached_property
     def head(self) -> int:
         """How many tokens stand in the title and the first two sentences of the text."""
-        first = sentences(self.article.text)[:2]
-        return self.titled + (len(words(self.article.text[: first[-1][1]])) if first else 0)
+        text = self.article.text
+        # Three sentences of a part show where the first two end; only a long sentence asks for the whole.
+        first = sentences(text[:_HEAD])
+        first = (first if len(first) > _HEAD_SENTENCES else sentences(text))[:_HEAD_SENTENCES]
+        return self.titled + (len(words(text[: first[-1][1]])) if first else 0)
 
     def gap(self, token: int) -> str:
         """Return what stands between ``token`` and the one before it."""
-        return self._joined[self.offsets[token - 1][1] : self.offsets[token][0]]
+        return self._joined[self._offset(token - 1)[1] : self._offset(token)[0]]
 
     def hits(self, term: Term) -> list[Span]:
         """Return where ``term`` stands, in order, without repeats."""
@@ -88,7 +92,7 @@ class Concordance:
     def evidence(self, span: Span) -> Evidence:
         """Return the words of ``span``, which lie in one field, as evidence."""
         first, last = span
-        start, end = self.offsets[first][0], self.offsets[last][1]
+        start, end = self._offset(first)[0], self._offset(last)[1]
         if first < self.titled:
             return Evidence(field="title", start=start, end=end, text=self.article.title[start:end])
         start, end = start - self._base, end - self._base
@@ -122,10 +126,10 @@ class Concordance:
     @cached_property
     def _tokens(self) -> dict[int, list[int]]:
         """The tokens of each atom, in order."""
-        text, known = self._joined, self._lexicon
+        known = self._lexicon
         found: dict[int, list[int]] = {}
-        for token, (start, end) in enumerate(self.offsets):
-            for atom in known[text[start:end]]:
+        for token, word in enumerate(self._written):
+            for atom in known[word]:
                 found.setdefault(atom, []).append(token)
         return found
 
@@ -135,8 +139,36 @@ class Concordance:
         return self._sets[atom]
 
     @cached_property
+    def _lines(self) -> list[list[str]]:
+        """The words of each line, as written, the title's first: no word and no window reaches across lines."""
+        return [words(self._joined[begin:end]) for begin, end in self._line_spans]
+
+    @cached_property
+    def _line_ends(self) -> list[int]:
+        """For each line the number of the token after its last."""
+        return list(accumulate(map(len, self._lines)))
+
+    def _offset(self, token: int) -> Span:
+        line = bisect_right(self._line_ends, token)
+        return self._offsets(line)[token - self._line_ends[line]]  # counted from the end of the line
+
+    def _offsets(self, line: int) -> list[Span]:
+        """Return start and end of each token of a line, worked out only for lines that are asked for."""
+        if line not in self._known_offsets:
+            begin, end = self._line_spans[line]
+            found = tokens(self._joined[begin:end])
+            self._known_offsets[line] = [(token.start + begin, token.end + begin) for token in found]
+        return self._known_offsets[line]
+
+    @cached_property
+    def _line_spans(self) -> list[Span]:
+        ends = [found.start() for found in _LINE_BREAK.finditer(self._joined)]
+        return list(zip([0, *(end + 1 for end in ends)], [*ends, len(self._joined)], strict=True))
+
+    @cached_property
+    def _written(self) -> list[str]:
+        return list(chain.from_iterable(self._lines))
+
+    @cached_property
     def _joined(self) -> str:
         return f"{self.article.title}\n{self.article.text}"
-
-    def _places(self, breaks: Sequence[int]) -> list[int]:
-        return [token + _GAP * bisect_right(breaks, start) for token, (start, _) in enumerate(self.offsets)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from worker.model import Near, Topic
 from worker.topics.errors import RuleError, place
@@ -27,7 +28,7 @@ class Clause:
         return place(self.path)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Rule:
     """What a topic asks of an article by words: all ``anchors``, all ``clauses`` and no ``vetoes``."""
 
@@ -37,6 +38,11 @@ class Rule:
     #: The most telling first: near, query, any, all.
     clauses: tuple[Clause, ...]
     vetoes: tuple[Clause, ...]
+
+    @cached_property
+    def version(self) -> str:
+        """The version of the topic, worked out once and only for topics that have an answer."""
+        return self.topic.version
 
 
 def read_rule(topic: Topic) -> Rule:

@@ -78,7 +78,7 @@ def _yes(rule: Rule, text: Concordance, found: Sequence[tuple[Clause, Places]]) 
     return Match(
         article_id=text.article.id,
         topic_id=rule.topic.id,
-        topic_version=rule.topic.version,
+        topic_version=rule.version,
         reason=Reason.BELOW_THRESHOLD if under else Reason.MATCHED,
         score=score,
         by="" if under else "rule",
@@ -91,7 +91,7 @@ def _no(rule: Rule, text: Concordance, reason: Reason, clause: str, score: float
     return Match(
         article_id=text.article.id,
         topic_id=rule.topic.id,
-        topic_version=rule.topic.version,
+        topic_version=rule.version,
         reason=reason,
         score=round(score, 4),
         clause=clause,
@@ -114,7 +114,7 @@ def _best_spans(places: Places, text: Concordance) -> list[Span]:
 
     def worth(span: Span) -> tuple[bool, int, int]:
         first, last = span
-        return first >= text.titled, text.offsets[last][1] - text.offsets[first][0], first
+        return first >= text.titled, last - first, first
 
     ranked = [sorted(spans, key=worth) for spans in places]
     chosen: list[Span] = []

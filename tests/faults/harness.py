@@ -1,0 +1,142 @@
+"""Replays in processes of their own that are killed, and the count of what was told."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from worker.model import Message
+from worker.replay import recording, session
+from worker.replay.recorder import Recorder
+from worker.settings import load
+
+#: Seconds after which a child that should have ended is taken for hanging.
+_DEADLINE = 120.0
+SEEDS = Path(__file__).parents[2] / "seeds"
+CONFIG = Path(__file__).parents[2] / "config"
+
+
+def replay(state: Path, recorder: type[Recorder] = Recorder) -> None:
+    """Replay the seeds into ``state``, in this process."""
+    session.run(
+        recording.load(SEEDS),
+        load(CONFIG, {}),
+        state=state,
+        heard=lambda _: None,
+        progress=lambda *_: None,
+        recorder=recorder,
+    )
+
+
+def start(work: Callable[[], None]) -> int:
+    """Run ``work`` in a forked process and return its id. Forked, so that a kill meets the work and not the imports."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return pid
+
+
+def finish(pid: int) -> int:
+    """Wait for a process and return its exit code, negative for the signal that ended it."""
+    until = time.monotonic() + _DEADLINE
+    while time.monotonic() < until:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.002)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    raise AssertionError(f"process {pid} did not end within {_DEADLINE} s")
+
+
+def kill_when(pid: int, seen: Callable[[], bool]) -> bool:
+    """Kill a process as soon as ``seen`` says so; ``False`` when it had ended before."""
+    until = time.monotonic() + _DEADLINE
+    while time.monotonic() < until:
+        if seen():
+            os.kill(pid, signal.SIGKILL)
+            return finish(pid) == -signal.SIGKILL
+        done, _ = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return False
+    os.kill(pid, signal.SIGKILL)
+    raise AssertionError("what the kill waited for was never seen")
+
+
+def told(state: Path) -> Counter[str]:
+    """Return how often each alert stands in the receiver's file."""
+    return Counter(alert["alert"] for alert in session.told(state))
+
+
+def lines(state: Path) -> int:
+    """Return the number of whole lines in the receiver's file."""
+    try:
+        return (state / session.ALERTS).read_bytes().count(b"\n")
+    except FileNotFoundError:
+        return 0
+
+
+class Halting(Recorder):
+    """A recorder that stops its process at one alert, before or after it is written, until it is killed.
+
+    A file in the state directory says at which: ``before 2`` is before the second line is written.
+    """
+
+    def send(self, message: Message, *, now: datetime) -> str | None:
+        """Write the alert, or halt."""
+        plan = self._file.path.with_name("halt")
+        place, number = plan.read_text().split() if plan.exists() else ("", "0")
+        here = int(number) == len(self._file.keys()) + 1
+        if here and place == "before":
+            _halt(plan)
+        remote_id = super().send(message, now=now)
+        if here and place == "after":
+            _halt(plan)
+        return remote_id
+
+
+class BelievesItWasSent(Halting):
+    """The mistake of marking before sending: an alert in doubt is taken for delivered."""
+
+    def has(self, alert_key: str) -> bool | None:
+        """Return ``True`` without asking."""
+        return True or alert_key
+
+
+class BelievesItWasNotSent(Halting):
+    """The mistake of sending again without asking."""
+
+    def has(self, alert_key: str) -> bool | None:
+        """Return ``False`` without asking."""
+        return False and bool(alert_key)
+
+
+def _halt(plan: Path) -> None:
+    plan.rename(plan.with_name("halted"))
+    signal.pause()
+
+
+def killed_there(state: Path, place: str, number: int, recorder: type[Recorder]) -> Counter[str]:
+    """Kill a replay before or after its ``number``-th alert is written, run it again, and return what was told."""
+    state.mkdir(parents=True)
+    (state / "halt").write_text(f"{place} {number}")
+    pid = start(lambda: replay(state, recorder))
+    assert kill_when(pid, (state / "halted").exists)
+    assert finish(start(lambda: replay(state, recorder))) == 0
+    return told(state)
+
+
+def dump(found: Counter[str]) -> str:
+    """Return a count for an assertion's message."""
+    return json.dumps(found, indent=1)
