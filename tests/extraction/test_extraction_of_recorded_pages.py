@@ -25,6 +25,8 @@ _SHORT = {
     "one-paragraph": "The council voted on Monday to keep the ferry, by nine votes to four.",
     "quotes-and-lists": "A line above\n“We will not,” he said.\n1. a point\n2. a point\nHe left <b>early</b> & alone.",
     "four-words": "The minister has resigned.",
+    "chinese": "外交部发言人周一表示，导弹计划不容谈判。\n他说这是防御性的。",
+    "arabic": "قال المتحدث إن البرنامج الصاروخي غير قابل للتفاوض.",
 }
 
 

@@ -11,6 +11,10 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+import alembic.command
+import feedparser
+import trafilatura
+
 from worker.model import Message
 from worker.replay import recording, session
 from worker.replay.recorder import Recorder
@@ -20,6 +24,10 @@ from worker.settings import load
 _DEADLINE = 120.0
 SEEDS = Path(__file__).parents[2] / "seeds"
 CONFIG = Path(__file__).parents[2] / "config"
+
+
+#: What a replay imports when it first needs it: here once, so that each forked replay begins with the work.
+PRELOADED = (alembic.command, feedparser, trafilatura)
 
 
 def replay(state: Path, recorder: type[Recorder] = Recorder) -> None:
@@ -111,7 +119,8 @@ class BelievesItWasSent(Halting):
 
     def has(self, alert_key: str) -> bool | None:
         """Return ``True`` without asking."""
-        return True or alert_key
+        del alert_key
+        return True
 
 
 class BelievesItWasNotSent(Halting):
@@ -119,7 +128,8 @@ class BelievesItWasNotSent(Halting):
 
     def has(self, alert_key: str) -> bool | None:
         """Return ``False`` without asking."""
-        return False and bool(alert_key)
+        del alert_key
+        return False
 
 
 def _halt(plan: Path) -> None:

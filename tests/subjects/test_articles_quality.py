@@ -59,6 +59,7 @@ _NEWS = [
     "Iran says its missiles are not open to negotiation.",
     "Inspectors' access is denied at three sites, the agency said on Tuesday.",
     _LAW,
+    "The court found that the state has a legitimate interest in the talks.",
     _RULING,
     "The reactor is under maintenance until June. Output falls by a tenth.",
     "The treaty no longer exists, the minister said.",

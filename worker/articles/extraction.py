@@ -138,7 +138,7 @@ def _extract(source: str, *, url: str, language: str | None, title: str) -> Extr
 
 def _text_of(tree: Any, url: str, head: Head) -> str:  # noqa: ANN401 - lxml has no types
     marked = marked_body(tree)
-    if marked is not None and len(terms(marked.text_content())) >= FEWEST_WORDS:
+    if marked is not None and len(terms(" ".join(marked.text_content().split())[:SHORT_TEXT])) >= FEWEST_WORDS:
         return _body(marked, url)
     body = short_text(tree, _body(join_chunks(tree), url), head.title)
     # A marked body without words waits for a script, and then what else the page says is hardly the article.

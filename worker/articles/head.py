@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from worker.text import terms
 
 #: Characters; a longer heading is a text in the wrong element.
 _LONGEST_TITLE = 300
+#: No page has more headlines; each is compared with the titles, and a hostile page may send a million.
+_MOST_HEADINGS = 20
 #: Words; what follows the last separator of <title> and has more of them is a part of the headline.
 _LONGEST_SITE = 5
 _SEPARATOR = re.compile(r"\s+[|\u2013\u2014\u00b7\u2022\u00bb:-]{1,2}\s+")
@@ -48,7 +51,9 @@ def read_head(tree: Any) -> Head:  # noqa: ANN401
     """Return what the lxml tree of a page says about its article."""
     meta = _meta(tree)
     document = _words(tree.findtext(".//title") or "")
-    headings = [heading for element in tree.iter("h1") if (heading := _words(element.text_content()))]
+    headings = [
+        heading for element in islice(tree.iter("h1"), _MOST_HEADINGS) if (heading := _words(element.text_content()))
+    ]
     shared = _words(meta.get("og:title", "") or meta.get("twitter:title", ""))
     title = choose_title(headings=headings, shared=shared, document=document, site=_words(meta.get("og:site_name", "")))
     titles = [title, shared, *(heading for heading in headings if related(heading, title)), document]
@@ -144,4 +149,5 @@ def _published(tree: Any, meta: dict[str, str]) -> datetime | None:  # noqa: ANN
 
 
 def _words(text: str) -> str:
-    return " ".join(text.split())
+    # Longer than a headline, so that what is too long for one is still seen to be; shorter than what costs time.
+    return " ".join(text[: _LONGEST_TITLE * 4].split())

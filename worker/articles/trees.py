@@ -25,12 +25,12 @@ _WRAPPER = re.compile(
 # By role (WAI-ARIA 1.2) or element, these parts of a page are never its article. Some software wraps the whole page in
 # a form, and a page behind a notice may be hidden until a script shows it: what holds the headline stays.
 _WHOLE = "not(.//h1) and not(.//article) and count(.//p) < 5"
+_ROLES = ("navigation", "search", "banner", "contentinfo", "dialog", "alertdialog", "complementary")
+_ANY_ROLE = " or ".join(f"@role='{role}'" for role in _ROLES)
 _FURNITURE = (
-    "//nav | //footer[not(ancestor::blockquote)] | //button | //select | //dialog"
-    f" | //form[{_WHOLE}] | //*[@hidden][{_WHOLE}]"
-    f" | //*[@aria-hidden='true'][self::div or self::section or self::span][{_WHOLE}]"
-    " | //*[@role='navigation' or @role='search' or @role='banner' or @role='contentinfo' or @role='dialog'"
-    " or @role='alertdialog' or @role='complementary']"
+    "//*[self::nav or self::footer[not(ancestor::blockquote)] or self::button or self::select or self::dialog"
+    f" or (self::form or @hidden or (@aria-hidden='true' and (self::div or self::section or self::span))) and {_WHOLE}"
+    f" or @role and ({_ANY_ROLE})]"
 )
 # What publishers call the container of an article's paragraphs.
 _CHUNK = re.compile(r"(?:article|story|post)[-_]*(?:body|text|content)|body__container", re.IGNORECASE)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from worker import build
+from worker.feeds.polling import Polling
 from worker.ledger import dead, feeds, overview
 from worker.ledger.engine import Ledger
 from worker.model import Reason
@@ -105,8 +106,7 @@ def run(
             # Nothing needs to be spread where nobody else works, and every run must be the same.
             jitter=lambda: 0.0,
             feeds=recording.feeds,
-            # All that was recorded is news, also when a replay that was killed polls a feed late for the first time.
-            polling=replace(settings.service.polling, first_poll="all"),
+            polling=_polling(settings.service.polling, recording),
         )
         with ledger.write() as t:
             feeds.sync(t, recording.feeds, now=recording.start)
@@ -115,6 +115,16 @@ def run(
         return _result(ledger, recording, state, tally)
     finally:
         ledger.close()
+
+
+def _polling(configured: Polling, recording: Recording) -> Polling:
+    """Return the rhythm of a replay.
+
+    All that was recorded is news, also when a replay that was killed polls a feed late for the first time. And a
+    recorded publisher knows its own future, so its max-age is taken at its word, however long.
+    """
+    length = recording.end - recording.start
+    return replace(configured, first_poll="all", max_interval=max(configured.max_interval, length))
 
 
 def _result(ledger: Ledger, recording: Recording, state: Path, tally: Tally) -> Result:

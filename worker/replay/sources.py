@@ -180,7 +180,7 @@ def _read_lines(path: Path, found: Findings) -> None:
     if naive:
         found.note(str(path), f"{len(naive)} times name no zone and are read as UTC", line=naive[0])
     for key in unknown:
-        if close := difflib.get_close_matches(key, _KEYS, n=1):
+        if close := difflib.get_close_matches(key, _KEYS, n=1, cutoff=0.75):
             found.note(str(path), f"the key {key} is not used; did you mean {close[0]}?")
     if not (found.articles or found.problems):
         found.wrong(str(path), "holds no article")

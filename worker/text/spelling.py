@@ -16,6 +16,7 @@ _WORDS = {
     "ageing": "aging", "centring": "centering", "cosy": "cozy", "enrol": "enroll", "enrols": "enrolls",
     "fulfil": "fulfill", "fulfils": "fulfills", "greys": "grays", "grey": "gray", "manoeuvre": "maneuver",
     "manoeuvred": "maneuvered", "manoeuvres": "maneuvers", "manoeuvring": "maneuvering",
+    "programme": "program", "programmes": "programs",
     "unrivalled": "unrivaled", "woollen": "woolen",
     # names that reach us through several romanisations, and cities that changed theirs
     "baqaei": "baghaei", "baqai": "baghaei", "baghai": "baghaei", "dnipropetrovsk": "dnipro",
@@ -35,7 +36,7 @@ _BEGINNINGS = {
     "fulfilment": "fulfillment", "gaol": "jail", "greying": "graying", "greyed": "grayed",
     "instalment": "installment", "jewellery": "jewelry", "jeweller": "jeweler", "judgement": "judgment",
     "manoeuvra": "maneuvera", "mould": "mold", "moustache": "mustache", "plough": "plow", "practis": "practic",
-    "pyjama": "pajama", "skilful": "skillful", "sulphur": "sulfur",
+    "pyjama": "pajama", "sceptic": "skeptic", "skilful": "skillful", "sulphur": "sulfur",
 }  # fmt: skip
 _BEGINNING = re.compile("|".join(_BEGINNINGS))
 

@@ -60,10 +60,10 @@ _SINGLE = {
     Kind.PREFIX: "non",
 }
 _SEVERAL = {
-    Kind.NOT: ("short of", "far from", "rather than", "instead of"),
+    Kind.NOT: ("no longer", "short of", "far from", "rather than", "instead of"),
     Kind.REFUSAL: (
         *("rule out", "rules out", "ruled out", "ruling out", "turn down", "turns down", "turned down"),
-        *("closed to", "outside the scope of", "no longer open to"),
+        *("closed to", "outside the scope of"),
     ),
     Kind.STATE: (
         *("non negotiable", "off limits", "off the table", "off the agenda", "red line", "red lines"),

@@ -43,6 +43,8 @@ _BETWEEN_PAIR = BE | listed("a an the any to has have had longer yet even ever a
 #: Refusals that undo another when followed by "to": "refused to rule out".
 _UNDOING = listed("refuse refuses refused refusing decline declines declined declining")
 _PAIR_REACH = 3
+#: What may follow a passive in a headline.
+_AFTER_PASSIVE = listed("by again as in at after amid on over for until before says say")
 _DASHES = "—–"
 
 
@@ -59,7 +61,7 @@ def denial(words: Sequence[str], gap: Callable[[int], str], sentence: Span, firs
     start = max(sentence[0], first - _STATEMENT_BEFORE)
     stop = min(sentence[1], last + 2 * _AFTER) + 1
     found = _without_pairs(cues(words, start, stop), words, gap)
-    clause = _Clause(words, gap, first, last)
+    clause = _Clause(words, gap, first, last, sentence[1])
     plain = next((cue for cue in found if cue.kind is not Kind.CLAIM and clause.is_reached_by(cue)), None)
     claim = next((cue for cue in found if cue.kind is Kind.CLAIM and clause.is_stated_after(cue)), None)
     if claim is None:
@@ -81,7 +83,7 @@ def _undoes(cue: Cue, other: Cue, words: Sequence[str], gap: Callable[[int], str
     between = words[cue.last + 1 : other.first]
     if len(between) > _PAIR_REACH or other.kind is Kind.NOT or _is_parted(words, gap, cue.last, other.first):
         return False
-    if cue.kind is Kind.NOT and words[cue.first] in {"no", "neither"} and between:
+    if cue.kind is Kind.NOT and words[cue.last] in {"no", "neither"} and between:
         return between[-1] in BE
     if cue.kind is Kind.NOT or words[cue.first] in _UNDOING:
         return all(word in _BETWEEN_PAIR or word.endswith("ly") for word in between)
@@ -103,11 +105,12 @@ def _is_parted(words: Sequence[str], gap: Callable[[int], str], before: int, aft
 class _Clause:
     """The hits, and which cues speak of them."""
 
-    def __init__(self, words: Sequence[str], gap: Callable[[int], str], first: int, last: int) -> None:
+    def __init__(self, words: Sequence[str], gap: Callable[[int], str], first: int, last: int, end: int) -> None:
         self._words = words
         self._gap = gap
         self._first = first
         self._last = last
+        self._end = end
 
     def is_reached_by(self, cue: Cue) -> bool:
         if cue.kind is Kind.PREFIX:
@@ -131,12 +134,21 @@ class _Clause:
             case Kind.STATE:
                 return True
             case Kind.REFUSAL:
-                passive = word.endswith("ed") or word == "forbidden"
-                return passive and all(w in BE or w in {"have", "has", "had"} or w.endswith("ly") for w in before)
+                if not (word.endswith("ed") or word == "forbidden"):
+                    return False
+                linked = all(w in BE or w in {"have", "has", "had"} or w.endswith("ly") for w in before)
+                return linked and (not BE.isdisjoint(before) or self._ends_with(cue))
             case _:
                 following = self._words[cue.last + 1 : cue.last + 2]
                 is_not = word in _BE_NOT or (bool(before) and before[-1] in BE)
                 return is_not or (bool(following) and following[0] in _OCCUR)
+
+    def _ends_with(self, cue: Cue) -> bool:
+        """Return whether a headline may end with ``cue``: "talks rejected", but not "negotiators rejected a bill"."""
+        following = cue.last + 1
+        if following > self._end or self._words[following] in _AFTER_PASSIVE:
+            return True
+        return any(mark in self._gap(following) for mark in ",;:.—–")
 
     def _parted(self, before: int, after: int) -> bool:
         return before < after and _is_parted(self._words, self._gap, before, after)

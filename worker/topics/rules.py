@@ -72,13 +72,13 @@ class _Reader:
     def read(self) -> tuple[Rule, list[RuleError]]:
         topic = self._topic
         anchors = tuple(self._groups("anchors", topic.anchors))
-        any_ = self._any()
+        any_ = tuple(self._any())
         all_ = tuple(self._each("all", topic.all))
         vetoes = tuple(self._each("none", topic.none))
         near = tuple(self._near())
-        query = self._query()
+        query = tuple(self._query())
         self._check_whole()
-        rule = Rule(topic=topic, anchors=anchors, clauses=(*near, *query, *any_, *all_), vetoes=vetoes)
+        rule = Rule(topic=topic, anchors=anchors, clauses=near + query + any_ + all_, vetoes=vetoes)
         return rule, self._errors
 
     def _check_whole(self) -> None:

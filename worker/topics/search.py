@@ -13,6 +13,8 @@ from worker.topics.windows import Span, windows
 
 #: For each term or window that holds, the spans where it does.
 Places: TypeAlias = list[list[Span]]
+#: Denied passages of one clause in one article; who repeats himself more often gets no more evidence.
+_ENOUGH = 50
 #: Tokens of a sentence that are looked at on either side of a window.
 _VIEW = 20
 
@@ -67,13 +69,15 @@ def group_hits(group: tuple[Term, ...], text: Concordance) -> list[Span]:
 
 
 def denied(spans: list[Span], text: Concordance) -> list[tuple[str, Span]]:
-    """Return the spans that their sentence denies: the denying words, and the span widened to hold them."""
+    """Return the first spans that their sentence denies: the denying words, and the span widened to hold them."""
     found: list[tuple[str, Span]] = []
     for first, last in spans:
         cue = denial(text.squeezed, text.gap, _sentence(text, first, last), first, last)
         if cue:
             said = text.evidence(cue).text
             found.append((said, (min(first, cue[0]), max(last, cue[1]))))
+        if len(found) == _ENOUGH:
+            break
     return found
 
 

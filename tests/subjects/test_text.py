@@ -1,0 +1,174 @@
+"""Words, terms, spelling families and sentences."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.text import fold, sentences, spelling, squeeze, stemmer, terms, tokens, words
+
+_LETTERS = "aAéÉßİıſǅﬁ’'ʼ\u00ad\u200b-‑. !?\n\r\t导弹โลกกำลัง0_१"
+TEXTS = st.one_of(st.text(max_size=80), st.text(alphabet=_LETTERS, max_size=80))
+LANGUAGES = st.sampled_from([None, "en", "en-GB", "de", "zh", "tr", "xx", ""])
+
+EQUAL = """programme program|programmes programs|defence defense|defenceless defenseless|centre center|centred centered
+    |theatres theaters|neutralise neutralize|organisation organization|organised organizing|analyse analyze
+    |paralysed paralyzed|labour labor|neighbourhood neighborhood|colourful colorful|dialogue dialog
+    |catalogued cataloged|travelled traveled|fuelled fueled|counsellor counselor|councillors councilor
+    |anaemia anemia|paediatric pediatric|haemorrhage hemorrhage|oestrogen estrogen|foetus fetus|manoeuvre maneuver
+    |kilometres kilometer|sceptics skeptical|grey gray|ploughing plowing|judgement judgment|jewellery jewelry
+    |licences license|practising practice|Baqaei Baghaei|Kiev Kyiv|Qaddafi Gaddafi|Hizbollah Hezbollah
+    |Türkiye Turkey|Qur’an Koran|Zelenskyy Zelensky|missile's missiles|Iran’s Iran|naïve naive|café cafe|STRASSE Straße|co\u00adoperate cooperate"""
+APART = """cheque check|tyre tire|tyre tired|kerb curb|draught draft|tonne ton|storey story|expertise expert
+    |paradise parade|improvise improve|chilled Chile|stalled stale|paella pella|contour contort|four for|hour hor
+    |flour flor|tour tor|pour por|wise wize|advise advice|premise premium|surprise prize|vogue vog|rogue rog
+    |promise promenade|missile missing|nuclear unclear|precise price|wilful will|Iran Iraq|Niger Nigeria
+    |talk talc|devour devote|enterprise enter|glamour glue|rumour room|detour detox|praise prize"""
+#: What the stemmer joins by itself and the spelling rules must not part.
+FAMILIES = """recall recalls recalled recalling|shell shells shelled shelling|install installs installed installing
+    |control controls controlled controlling|promise promises promised promising|advise advises advised advising
+    |exercise exercises exercised exercising|praise praised praising|surprise surprised surprises
+    |franchise franchises franchised|devour devours devoured devouring|drill drills drilled drilling
+    |compromise compromises compromised|organise organises organised organising|centre centres centred
+    |colour colours coloured colouring|practise practises practised practising|mould moulds moulded
+    |negotiate negotiated negotiation negotiating|cruise cruises cruised|supervise supervised supervising"""
+
+
+def groups(listing: str) -> list[list[str]]:
+    """Return the groups of words that ``listing`` parts by bars."""
+    return [group.split() for group in listing.split("|")]
+
+
+@pytest.mark.parametrize("pair", groups(EQUAL), ids=" ".join)
+def test_spellings_of_one_word_are_one_term(pair: list[str]) -> None:
+    """British and American forms, other romanisations, case, accents and possessives do not part a word."""
+    assert len({fold(word) for word in pair}) == 1
+
+
+@pytest.mark.parametrize("pair", groups(APART), ids=" ".join)
+def test_words_that_mean_different_things_stay_apart(pair: list[str]) -> None:
+    """A spelling rule must not make two real words equal."""
+    assert fold(pair[0]) != fold(pair[1])
+
+
+@pytest.mark.parametrize("family", groups(FAMILIES), ids=lambda family: family[0])
+def test_the_forms_of_a_word_are_one_term(family: list[str]) -> None:
+    """A spelling rule must not part what the stemmer joins."""
+    assert len({fold(word) for word in family}) == 1
+
+
+@given(TEXTS.map(squeeze))
+def test_spelling_is_settled_after_one_step(word: str) -> None:
+    """No spelling leads to another one, so both sides of a comparison meet."""
+    assert spelling(spelling(word)) == spelling(word)
+
+
+@pytest.mark.parametrize("word", [word for pair in groups(EQUAL) for word in pair])
+def test_every_listed_spelling_is_settled_after_one_step(word: str) -> None:
+    """No row of the table leads to another row."""
+    once = spelling(squeeze(word))
+    assert spelling(once) == once
+
+
+@given(TEXTS, LANGUAGES)
+def test_tokens_point_at_their_words(text: str, language: str | None) -> None:
+    """Offsets are ordered, disjoint, lie in the text, and the word there folds to the term."""
+    found = tokens(text, language)
+    assert [token.term for token in found] == [fold(text[token.start : token.end], language) for token in found]
+    edges = [edge for token in found for edge in (token.start, token.end)]
+    assert edges == sorted(edges)
+    assert all(token.start < token.end for token in found)
+    assert not edges or (edges[0] >= 0 and edges[-1] <= len(text))
+
+
+@given(TEXTS, LANGUAGES)
+def test_terms_and_words_are_the_tokens_without_offsets(text: str, language: str | None) -> None:
+    """The two fast ways say the same as the slow one."""
+    found = tokens(text, language)
+    assert terms(text, language) == [token.term for token in found]
+    assert words(text) == [text[token.start : token.end] for token in found]
+
+
+@given(TEXTS)
+def test_no_letter_or_digit_is_lost_between_tokens(text: str) -> None:
+    """Whatever is a word character belongs to a token."""
+    covered = {place for token in tokens(text) for place in range(token.start, token.end)}
+    assert all(place in covered for place, letter in enumerate(text) if re.match(r"\w", letter))
+
+
+@given(TEXTS, TEXTS)
+def test_lines_can_be_read_one_by_one(one: str, other: str) -> None:
+    """A line break parts words, and what stands on one line does not change how another is read."""
+    assert words(f"{one}\n{other}") == words(one) + words(other)
+
+
+def test_a_hyphen_parts_words_and_an_apostrophe_does_not() -> None:
+    """So that non-negotiable is found as two words, and isn't as one."""
+    assert words("non-negotiable isn't Iran’s") == ["non", "negotiable", "isn't", "Iran’s"]
+
+
+def test_scripts_without_spaces_have_a_token_a_character() -> None:
+    """A phrase of such a script is then a sequence like any other."""
+    assert words("导弹 test") == ["导", "弹", "test"]
+
+
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [(None, "en"), ("en-GB", "en"), ("en_US", "en"), ("DE", "de"), ("zh-Hans", ""), ("x" * 9, ""), ("", "en")],
+)
+def test_a_language_is_folded_by_its_primary_subtag(language: str | None, code: str) -> None:
+    """Regions do not matter, and languages without a stemmer share one way of folding."""
+    assert stemmer(language) == code
+
+
+def test_british_english_has_the_spelling_families_too() -> None:
+    """A region in the language of a feed must not switch them off."""
+    assert fold("programmes", "en-GB") == fold("program", "en") == fold("program")
+
+
+def test_a_language_has_its_own_stems() -> None:
+    """German words are stemmed as German, and not at all where no stemmer is known."""
+    assert fold("Verhandlungen", "de") == fold("Verhandlung", "de")
+    assert fold("missiles", "zh") == "missiles"
+
+
+@given(TEXTS)
+def test_sentences_are_ordered_and_lose_no_word(text: str) -> None:
+    """Their spans do not overlap, have no white space around them, and hold all that is not white space."""
+    spans = sentences(text)
+    edges = [edge for span in spans for edge in span]
+    assert edges == sorted(edges)
+    assert all(text[a:b] and text[a:b] == text[a:b].strip() for a, b in spans)
+    assert "".join("".join(text[a:b].split()) for a, b in spans) == "".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("Mr. Smith met Gen. Lee. They talked.", 2),
+        ("The U.S. Army left. It rained.", 2),
+        ("He said “Never.” She left!", 2),
+        ("Prices rose 3.5 percent. Why?", 2),
+        ("A headline\nA sentence", 2),
+        ("导弹。谈判。", 2),
+        ("one sentence. but no capital", 1),
+        ("", 0),
+    ],
+)
+def test_sentences_end_where_a_reader_ends_them(text: str, count: int) -> None:
+    """Abbreviations and figures do not end one; line breaks do."""
+    assert len(sentences(text)) == count
+
+
+@pytest.mark.parametrize(
+    "unit", [".", '."', "a'", "'", "-", "\u200b", ". ", "?!", "\n ", "A.", "ß", "导", "a\u0301", "is", "—“"]
+)
+def test_long_runs_of_odd_characters_are_read_in_one_pass(unit: str) -> None:
+    """A quarter of a million repetitions end, and give at most a token and a sentence each."""
+    text = unit * 250_000
+    assert len(words(text)) <= 250_000 * len(unit)
+    assert len(sentences(text)) <= 250_001
+    assert len(fold(text)) <= 200
