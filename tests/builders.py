@@ -17,7 +17,8 @@ def at(minutes: float) -> datetime:
 
 def feed(**changes: Any) -> Feed:
     """Return a feed."""
-    return Feed(**{"id": "wire", "url": "https://wire.example/feed.xml", "outlet": "Wire"} | changes)
+    base: dict[str, Any] = {"id": "wire", "url": "https://wire.example/feed.xml", "outlet": "Wire"}
+    return Feed(**base | changes)
 
 
 def feed_state(**changes: Any) -> FeedState:
@@ -27,7 +28,7 @@ def feed_state(**changes: Any) -> FeedState:
 
 def entry(number: int = 1, **changes: Any) -> Entry:
     """Return an entry of that feed."""
-    base = {
+    base: dict[str, Any] = {
         "feed_id": "wire",
         "key": f"https://wire.example/{number}",
         "url": f"https://wire.example/{number}",
@@ -40,7 +41,7 @@ def entry(number: int = 1, **changes: Any) -> Entry:
 
 def article(number: int = 1, **changes: Any) -> Article:
     """Return an article."""
-    base = {
+    base: dict[str, Any] = {
         "id": f"a-{number}",
         "url": f"https://wire.example/{number}",
         "title": f"Headline {number}",
@@ -53,12 +54,13 @@ def article(number: int = 1, **changes: Any) -> Article:
 
 def topic(**changes: Any) -> Topic:
     """Return a topic."""
-    return Topic(**{"id": "missiles", "topic": "missiles", "any": ("missile",)} | changes)
+    base: dict[str, Any] = {"id": "missiles", "topic": "missiles", "any": ("missile",)}
+    return Topic(**base | changes)
 
 
 def match(number: int = 1, **changes: Any) -> Match:
     """Return a match of that article and topic."""
-    base = {
+    base: dict[str, Any] = {
         "article_id": f"a-{number}",
         "topic_id": "missiles",
         "topic_version": "v1",
@@ -73,7 +75,7 @@ def match(number: int = 1, **changes: Any) -> Match:
 
 def alert(number: int = 1, **changes: Any) -> Alert:
     """Return an alert about that article."""
-    base = {
+    base: dict[str, Any] = {
         "key": f"key-{number:04}",
         "topic_id": "missiles",
         "story_id": "s-1",

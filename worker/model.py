@@ -76,7 +76,8 @@ class Feed:
     """A feed as it is configured."""
 
     id: str
-    url: str
+    #: May hold a token, as the headers may: never shown in a repr.
+    url: str = field(repr=False)
     #: Name shown to people; the host of the URL when nobody gave one.
     outlet: str
     interval: timedelta = timedelta(minutes=10)
@@ -87,7 +88,7 @@ class Feed:
     #: Send validators (RFC 9110 section 13) on repeated polls.
     conditional: bool = True
     enabled: bool = True
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,7 +153,8 @@ def test_the_sweep_erases_what_is_old_and_nothing_that_waits(ledger: Ledger) -> 
     with ledger.write() as t:
         erased = sweep.sweep(t, Retention(), now=NOON + timedelta(days=400))
     assert erased == {
-        "match": 1, "member": 1, "article": 1, "entry": 1, "alert": 0, "delivery": 0, "decision": 0, "dead": 0, "story": 1,
+        "match": 1, "member": 1, "article": 1, "entry": 1, "alert": 0, "delivery": 0, "decision": 0, "dead": 0,
+        "story": 1,
     }  # fmt: skip
     with ledger.read() as t:
         assert entries.get_article(t, "a-2") is not None

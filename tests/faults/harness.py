@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import time
 from collections import Counter
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-import alembic.command
-import feedparser
-import trafilatura
-
+from tests.processes import ROOT, finish, kill_when, start
 from worker.model import Message
 from worker.replay import recording, session
 from worker.replay.recorder import Recorder
 from worker.settings import load
 
-#: Seconds after which a child that should have ended is taken for hanging.
-_DEADLINE = 120.0
-SEEDS = Path(__file__).parents[2] / "seeds"
-CONFIG = Path(__file__).parents[2] / "config"
-
-
-#: What a replay imports when it first needs it: here once, so that each forked replay begins with the work.
-PRELOADED = (alembic.command, feedparser, trafilatura)
+SEEDS = ROOT / "seeds"
+CONFIG = ROOT / "config"
 
 
 def replay(state: Path, recorder: type[Recorder] = Recorder) -> None:
@@ -40,46 +28,6 @@ def replay(state: Path, recorder: type[Recorder] = Recorder) -> None:
         progress=lambda *_: None,
         recorder=recorder,
     )
-
-
-def start(work: Callable[[], None]) -> int:
-    """Run ``work`` in a forked process and return its id. Forked, so that a kill meets the work and not the imports."""
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    return pid
-
-
-def finish(pid: int) -> int:
-    """Wait for a process and return its exit code, negative for the signal that ended it."""
-    until = time.monotonic() + _DEADLINE
-    while time.monotonic() < until:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.002)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    raise AssertionError(f"process {pid} did not end within {_DEADLINE} s")
-
-
-def kill_when(pid: int, seen: Callable[[], bool]) -> bool:
-    """Kill a process as soon as ``seen`` says so; ``False`` when it had ended before."""
-    until = time.monotonic() + _DEADLINE
-    while time.monotonic() < until:
-        if seen():
-            os.kill(pid, signal.SIGKILL)
-            return finish(pid) == -signal.SIGKILL
-        done, _ = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return False
-    os.kill(pid, signal.SIGKILL)
-    raise AssertionError("what the kill waited for was never seen")
 
 
 def told(state: Path) -> Counter[str]:
@@ -141,9 +89,8 @@ def killed_there(state: Path, place: str, number: int, recorder: type[Recorder])
     """Kill a replay before or after its ``number``-th alert is written, run it again, and return what was told."""
     state.mkdir(parents=True)
     (state / "halt").write_text(f"{place} {number}")
-    pid = start(lambda: replay(state, recorder))
-    assert kill_when(pid, (state / "halted").exists)
-    assert finish(start(lambda: replay(state, recorder))) == 0
+    assert kill_when(start(replay, state, recorder), (state / "halted").exists)
+    assert finish(start(replay, state, recorder)) == 0
     return told(state)
 
 

@@ -6,11 +6,13 @@ import os
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.faults import harness
+from tests.processes import finish, kill_when, start
 
 #: How many kills at random moments; `make faults` has its own figure.
 KILLS = int(os.environ.get("WIREWATCH_KILLS", "50"))
@@ -21,7 +23,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[set[str], float]:
     """Give the keys that a replay tells when nobody kills it, and the seconds it takes."""
     state = tmp_path_factory.mktemp("whole")
     began = time.monotonic()
-    assert harness.finish(harness.start(lambda: harness.replay(state))) == 0
+    assert finish(start(harness.replay, state)) == 0
     keys = set(harness.told(state))
     assert len(keys) == 5
     return keys, time.monotonic() - began
@@ -37,18 +39,23 @@ def test_no_alert_is_lost_or_repeated_when_a_replay_is_killed_at_random_moments(
     interrupted = 0
     for trial in range(KILLS):
         state = tmp_path / str(trial)
-        pid = harness.start(lambda state=state: harness.replay(state))  # type: ignore[misc]
-        if trial % 2:
-            number = chance.randint(1, len(keys))
-            killed = harness.kill_when(pid, lambda state=state, number=number: harness.lines(state) >= number)  # type: ignore[misc]
-        else:
-            moment = time.monotonic() + chance.uniform(0, seconds)
-            killed = harness.kill_when(pid, lambda moment=moment: time.monotonic() >= moment)  # type: ignore[misc]
+        process = start(harness.replay, state)
+        seen = _line(state, chance.randint(1, len(keys))) if trial % 2 else _moment(chance.uniform(0, seconds))
+        killed = kill_when(process, seen)
         interrupted += killed
-        assert harness.finish(harness.start(lambda state=state: harness.replay(state))) == 0  # type: ignore[misc]
+        assert finish(start(harness.replay, state)) == 0
         found = harness.told(state)
         assert found == Counter(keys), f"trial {trial}: {harness.dump(found)}"
     assert interrupted >= KILLS * 0.6, "too few kills met a running replay to prove anything"
+
+
+def _line(state: Path, number: int) -> Callable[[], bool]:
+    return lambda: harness.lines(state) >= number
+
+
+def _moment(seconds: float) -> Callable[[], bool]:
+    moment = time.monotonic() + seconds
+    return lambda: time.monotonic() >= moment
 
 
 @pytest.mark.faults

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.replay.recording import UNDATED_START, Recording, load
+from worker.replay.recording import INTERVAL, UNDATED_START, Recording, load
 from worker.replay.slugs import slug
 from worker.replay.sources import TITLE_MAX, headline
 from worker.url import canonical
@@ -49,7 +49,6 @@ def test_the_seeds_are_five_articles_of_two_months() -> None:
         "2026-02-12",
     ]
     assert len(recording.feeds) == 5
-    assert recording.first_poll == "baseline"
     assert recording.notes == recording.skipped == ()
     for article in recording.articles:
         (file,) = SEEDS.glob(f"{article.id}_*.txt")
@@ -80,7 +79,7 @@ def test_a_directory_of_plain_texts_needs_no_manifest(tmp_path: Path) -> None:
         ("b", "Second headline", "Recorded", False),
     ]
     assert [a.published_at - UNDATED_START for a in recording.articles] == [timedelta(0), timedelta(minutes=1)]
-    assert recording.start == UNDATED_START - timedelta(minutes=1)
+    assert recording.start == UNDATED_START - INTERVAL
     assert "2 of 2 articles have no date" in str(recording.notes[0])
 
 
@@ -223,7 +222,7 @@ def test_a_feed_document_is_replayed_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "cafe.rss").write_bytes(body)
     recording = load(tmp_path / "cafe.rss")
     (feed,) = recording.feeds
-    assert (feed.outlet, feed.full_text, recording.first_poll) == ("Le Café", True, "all")
+    assert (feed.outlet, feed.full_text) == ("Le Café", True)
     assert recording.start == datetime(2026, 2, 12, 8, tzinfo=UTC)
     assert recording.web().get(feed.url, now=recording.start, headers={}).body == body
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from worker.model import Feed
 from worker.replay.feeds import SUMMARY, summary
-from worker.replay.web import ENTRIES, RecordedArticle, RecordedWeb
+from worker.replay.web import ENTRIES, FRESH, RecordedArticle, RecordedWeb
 from worker.web.response import Response
 
 START = datetime(2026, 2, 11, 9, tzinfo=UTC)
@@ -96,7 +96,7 @@ def test_a_poller_that_obeys_max_age_sees_every_article_at_its_moment(minutes: l
         assert moments == 0 or new
         seen |= new
         fresh = int(answer.headers["cache-control"].removeprefix("max-age="))
-        if fresh == 86_400:
+        if fresh == FRESH:
             break
         now, moments = now + timedelta(seconds=fresh), moments + 1
     assert len(seen) == len(minutes)

@@ -27,8 +27,8 @@ DAM = (
     "Lower Velmark lies under water; engineers had warned of cracks in 2019.",
 )
 STRIKE = (
-    "Ferry workers in Port Callis voted on Wednesday to strike for 48 hours over pay, the Dockers' Union said. Operator "
-    "Marelline said 22 crossings would be cancelled."
+    "Ferry workers in Port Callis voted on Wednesday to strike for 48 hours over pay, the Dockers' Union said. "
+    "Operator Marelline said 22 crossings would be cancelled."
 )
 
 

@@ -21,7 +21,8 @@ EQUAL = """programme program|programmes programs|defence defense|defenceless def
     |anaemia anemia|paediatric pediatric|haemorrhage hemorrhage|oestrogen estrogen|foetus fetus|manoeuvre maneuver
     |kilometres kilometer|sceptics skeptical|grey gray|ploughing plowing|judgement judgment|jewellery jewelry
     |licences license|practising practice|Baqaei Baghaei|Kiev Kyiv|Qaddafi Gaddafi|Hizbollah Hezbollah
-    |Türkiye Turkey|Qur’an Koran|Zelenskyy Zelensky|missile's missiles|Iran’s Iran|naïve naive|café cafe|STRASSE Straße|co\u00adoperate cooperate"""
+    |Türkiye Turkey|Qur’an Koran|Zelenskyy Zelensky|missile's missiles|Iran’s Iran|naïve naive|café cafe
+    |STRASSE Straße|co\u00adoperate cooperate"""
 APART = """cheque check|tyre tire|tyre tired|kerb curb|draught draft|tonne ton|storey story|expertise expert
     |paradise parade|improvise improve|chilled Chile|stalled stale|paella pella|contour contort|four for|hour hor
     |flour flor|tour tor|pour por|wise wize|advise advice|premise premium|surprise prize|vogue vog|rogue rog

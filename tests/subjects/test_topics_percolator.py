@@ -228,6 +228,15 @@ def test_a_topic_is_woken_by_its_rarest_word_only() -> None:
     assert percolator.unindexed == ()
 
 
+def test_a_phrase_is_filed_under_its_rarest_word() -> None:
+    """A phrase with a common word in it must not wake its topic on every article."""
+    percolator = compile_topics([topic(any=("question of the", "the red line"))])
+    index = percolator._index("en")
+    assert percolator.unindexed == ()
+    assert index.woken({*index.lexicon["the"], *index.lexicon["of"]}) == []
+    assert index.woken({*index.lexicon["question"]}) == [0]
+
+
 def test_topics_that_every_article_wakes_are_counted() -> None:
     """A topic whose rarest word is common is checked always, is named, and still answers rightly."""
     percolator = compile_topics([topic(id="loud", any=("the",)), topic(id="fine", any=("missile",))])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.builders import article, topic
@@ -125,6 +125,8 @@ def test_every_text_is_a_term_or_a_clear_mistake(text: str) -> None:
 
 
 @given(st.text(alphabet="ab*", max_size=8), st.text(alphabet="ab", max_size=10))
+@example("ab*ba", "aba")
+@example("a*b*b", "ab")
 def test_wildcards_are_what_regular_expressions_say(pattern: str, word: str) -> None:
     """The linear comparison agrees with the definition: a star is any run of letters."""
     table: list[bool] = [True] + [False] * len(word)

@@ -49,8 +49,8 @@ def common(function: F) -> F:
 def _log_to_stderr(verbose: int) -> None:
     level = _LEVELS[min(verbose, len(_LEVELS) - 1)]
     logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(message)s", force=True)
-    # These write whole addresses into their lines, which may hold secrets.
-    for name in ("httpx", "httpcore", "trafilatura", "htmldate", "charset_normalizer"):
+    # Their lines are not for users, and some hold whole addresses with the secrets in them.
+    for name in ("alembic", "httpx", "httpcore", "trafilatura", "htmldate", "charset_normalizer"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 

@@ -41,7 +41,7 @@ def _told(alert: Mapping[str, Any]) -> dict[str, Any]:
         "channel": alert["channel"],
         "at": alert["at"],
         "articles": alert["articles"],
-        "evidence": [evidence["text"] for evidence in alert["evidence"]],
+        "evidence": alert["evidence"][0]["text"] if alert["evidence"] else "",
     }
 
 

@@ -26,11 +26,13 @@ from worker.url import canonical, host
 UNDATED_START = datetime(2026, 1, 1, tzinfo=UTC)
 #: Articles without a date follow each other, and the last dated one, at this distance.
 UNDATED_STEP = timedelta(minutes=1)
-#: A recording starts this long before its first article, so that its feeds are first polled while still empty.
-LEAD = timedelta(minutes=1)
+#: How often a recorded feed is polled.
+INTERVAL = timedelta(minutes=10)
+#: A recording starts this long before its first article, so that its feeds are first polled while still empty, and the
+#: second poll comes at the very moment of the first article.
+LEAD = INTERVAL
 #: Name of the outlet of articles that name neither outlet nor URL.
 OUTLET = "Recorded"
-_INTERVAL = timedelta(minutes=10)
 _URL = re.compile(r"https?://[^\s/?#@\x00-\x1f]+(?:[/?#][^\s\x00-\x1f]*)?", re.IGNORECASE)
 
 
@@ -43,7 +45,7 @@ class Recording:
     #: One for each outlet, and one for each recorded feed document.
     feeds: tuple[Feed, ...]
     documents: tuple[RecordedDocument, ...]
-    #: A minute before the first article; for feed documents alone, the time of their newest entry.
+    #: One interval of its feed before the first article; for feed documents alone, the time of their newest entry.
     start: datetime
     #: When the last article is published.
     end: datetime
@@ -51,11 +53,6 @@ class Recording:
     skipped: tuple[Problem, ...] = ()
     #: What was read otherwise than it was given.
     notes: tuple[Problem, ...] = ()
-
-    @property
-    def first_poll(self) -> str:
-        """What a first poll takes for news: ``all`` if a feed document is replayed, else ``baseline``."""
-        return "all" if self.documents else "baseline"
 
     def web(self) -> RecordedWeb:
         """Return the web that publishes this recording."""
@@ -200,7 +197,7 @@ def _feeds(articles: Sequence[RecordedArticle]) -> tuple[Feed, ...]:
             id=name,
             url=url,
             outlet=outlet,
-            interval=_INTERVAL,
+            interval=INTERVAL,
             language=languages.pop() if len(languages) == 1 else None,
         )
         taken.add(canonical(url))
@@ -228,7 +225,7 @@ def _documents(
         url = _feed_url(f"https://{name}.example/", name, taken)
         taken.add(canonical(url))
         # No pages were recorded with the document, so its own text is all there is.
-        one = Feed(id=name, url=url, outlet=feed.title or feed.name, interval=_INTERVAL, full_text=True)
+        one = Feed(id=name, url=url, outlet=feed.title or feed.name, interval=INTERVAL, full_text=True)
         documents.append(RecordedDocument(feed=one, body=feed.body, changed_at=feed.changed_at or UNDATED_START))
     return tuple(documents)
 

@@ -20,8 +20,8 @@ from worker.web.response import Response
 ENTRIES = 20
 #: And all that were published within this span, so that none is lost when many share a time.
 RECENT = timedelta(hours=1)
-#: Seconds for which an answer that will never change is fresh.
-_FRESH = 86_400
+#: Seconds for which an answer that will never change is fresh: a year.
+FRESH = 31_536_000
 _OK, _NOT_MODIFIED, _NOT_FOUND = 200, 304, 404
 
 
@@ -131,7 +131,7 @@ class _Channel:
             language=self._feed.language,
             changed_at=changed_at,
         )
-        fresh = ceil((self.times[count] - now).total_seconds()) if count < len(self.times) else _FRESH
+        fresh = ceil((self.times[count] - now).total_seconds()) if count < len(self.times) else FRESH
         return _answer(url, body, kind=content_type(self._kind), changed_at=changed_at, headers=headers, fresh_s=fresh)
 
 
@@ -142,7 +142,7 @@ def _answer(
     kind: str,
     changed_at: datetime,
     headers: Mapping[str, str],
-    fresh_s: int = _FRESH,
+    fresh_s: int = FRESH,
 ) -> Response:
     etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
     own = {

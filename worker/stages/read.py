@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from worker.alerts.decisions import Decision, Told, decide, is_loud
 from worker.articles.extraction import Extract, NoText, extract
+from worker.articles.refusals import PAYWALL_TEASER
 from worker.errors import Retryable, Unusable
 from worker.ledger import dead, entries, outbox, stories
 from worker.ledger.engine import Transaction
@@ -139,9 +140,11 @@ def _from_page(entry: Entry, response: Response) -> Reading:
 
 
 def _from_feed(entry: Entry, detail: str, *, teaser: NoText | None = None) -> Reading:
+    # A teaser is the publisher's own summary: the longer of it and the feed's says more.
+    teased = teaser.text if teaser and teaser.detail == PAYWALL_TEASER else ""
     return Reading(
         title=entry.title or (teaser.title if teaser else ""),
-        text=entry.text,
+        text=max(entry.text, teased, key=len),
         language=entry.language,
         published_at=entry.published_at,
         source=Reason.FEED_TEXT,

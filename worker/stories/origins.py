@@ -15,7 +15,7 @@ _FORMS = tuple(
     re.compile(form)
     for form in (
         rf",\s+{_NAME}\s+(?:reported|reports|said in a report)\b",
-        rf"\b(?:[Cc]iting(?: reports (?:from|by))?|[Aa]s (?:first )?reported by|(?:quoted|carried) by)\s+(?:the )?{_NAME}",
+        rf"\b(?:[Cc]iting(?: reports (?:from|by))?|[Aa]s (?:first )?reported by|quoted by|carried by) (?:the )?{_NAME}",
         rf"\b[Aa]ccording to\s+(?:the\s+)?{_NAME}(?=[.,])",
     )
 )
