@@ -67,7 +67,7 @@ def match(number: int = 1, **changes: Any) -> Match:
         "reason": Reason.MATCHED,
         "score": 0.9,
         "by": "rule",
-        "evidence": (Evidence(field="text", start=28, end=36, text="missiles"),),
+        "evidence": (Evidence(field="text", start=25, end=33, text="missiles"),),
         "clause": "any: missile",
     }
     return Match(**base | changes)
