@@ -24,9 +24,12 @@ PAGE = (
     "<p>Further details were not given, and officials declined to answer questions about what comes next.</p>"
     "</article></body></html>"
 )
-MISSILES = "The ministry said on Wednesday that the missile had been tested over the sea, and that the test succeeded."
+MISSILES = (
+    "The ministry of Ostria said on Wednesday that the missile had been tested over the sea off Velmark with success. "
+    "Crews had prepared the launch since the beginning of the month, and neighbours were told of it in advance."
+)
 REWRITE = (
-    "A missile flew over the sea for nine minutes on Wednesday and fell where it was meant to fall, the ministry announced. "
+    "A missile flew over the sea for nine minutes on Wednesday off Velmark, the ministry of Ostria announced. "
     "Fishermen along the coast had been told to stay in port, and two airlines changed the routes of their flights. "
     "The ministry counts this test as a success, after a missile was lost over the same sea in the spring."
 )
