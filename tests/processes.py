@@ -68,6 +68,8 @@ def begin(*args: str | Path, cwd: Path, stdin: str = "", env: Mapping[str, str] 
     if not (cwd / "config").exists():
         (cwd / "config").symlink_to(ROOT / "config")
     (cwd / "stdin").write_text(stdin, "utf-8")
+    for name in ("stdout", "stderr"):
+        (cwd / name).unlink(missing_ok=True)
     return start(_main, [str(a) for a in args], str(cwd), dict(env or {}))
 
 

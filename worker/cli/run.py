@@ -28,10 +28,10 @@ def run() -> None:
     settings = load(directory, os.environ, required=named)
     for warning in settings.warnings:
         click.echo(f"note: {warning}", err=True)
-    click.echo(f"{len(settings.feeds)} feeds, {len(settings.topics)} topics; Ctrl-C stops", err=True)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    click.echo(f"{len(settings.feeds)} feeds, {len(settings.topics)} topics; Ctrl-C stops", err=True)
     serve(settings, state_dir() or DEFAULT_STATE, screen=sys.stdout, clock=wall_clock, stop=stop)
 
 
