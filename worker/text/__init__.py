@@ -6,6 +6,7 @@ term wherever they are met: in a topic, in an article, in a story.
 
 from worker.text.sentences import sentences
 from worker.text.spelling import spelling
-from worker.text.tokens import Token, fold, squeeze, stemmer, terms, tokens, words
+from worker.text.tokens import Token, fold, squeeze, stemmer, terms, tokens
+from worker.text.words import plain, words
 
-__all__ = ["Token", "fold", "sentences", "spelling", "squeeze", "stemmer", "terms", "tokens", "words"]
+__all__ = ["Token", "fold", "plain", "sentences", "spelling", "squeeze", "stemmer", "terms", "tokens", "words"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable
 from functools import cache
@@ -11,16 +10,8 @@ from typing import NamedTuple
 import Stemmer
 
 from worker.text.spelling import spelling
+from worker.text.words import plain, word_pattern, words
 
-# A word is a run of letters, digits and marks; an apostrophe or a soft hyphen may stand inside it, a hyphen
-# parts it ("non-negotiable" is two words, so that it equals "non negotiable"). Scripts written without spaces
-# have one token a character.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_INSIDE = "['’ʼ＇\u00ad\u200b-\u200d\u2060]"
-_ASCII_WORD = re.compile(r"[A-Za-z0-9_]+(?:'[A-Za-z0-9_]+)*")
-_SPACED_WORD = re.compile(rf"\w+(?:{_INSIDE}\w+)*")
-_ANY_WORD = re.compile(rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])\w)+(?:{_INSIDE}(?:(?![{_UNSPACED}])\w)+)*")
-_UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
 _APOSTROPHES = str.maketrans({"’": "'", "ʼ": "'", "＇": "'"})
 _INVISIBLE = str.maketrans(dict.fromkeys((0x00AD, 0x200B, 0x200C, 0x200D, 0x2060)))
 #: A folded word longer than this is cut: no language needs it, and a hostile page may send megabytes.
@@ -47,11 +38,6 @@ class Token(NamedTuple):
     term: str
 
 
-def words(text: str) -> list[str]:
-    """Return the words of ``text`` as written, in order: ``text[t.start:t.end]`` for every token ``t``."""
-    return _pattern(text).findall(text)
-
-
 def tokens(text: str, language: str | None = None) -> list[Token]:
     """Return the words of ``text`` in order, with their offsets in it.
 
@@ -59,13 +45,14 @@ def tokens(text: str, language: str | None = None) -> list[Token]:
     stemmer is folded without stems. Time is linear in the length of the text.
     """
     folded = _folder(stemmer(language))
-    return [Token(m.start(), m.end(), folded[m.group()]) for m in _pattern(text).finditer(text)]
+    return [Token(m.start(), m.end(), folded[m.group()]) for m in word_pattern(text).finditer(text)]
 
 
 def terms(text: str, language: str | None = None) -> list[str]:
     """Return what ``tokens`` returns without the offsets, several times faster."""
     folded = _folder(stemmer(language))
-    return [folded[word] for word in words(text)]
+    parted = plain(text)
+    return list(map(folded.__getitem__, words(text) if parted is None else parted.split()))
 
 
 def fold(word: str, language: str | None = None) -> str:
@@ -97,13 +84,6 @@ def squeeze(word: str) -> str:
 def _marks_matter(mark: str) -> bool:
     # Outside Latin, Greek and Cyrillic a combining mark is often a vowel, and dropping it changes the word.
     return ord(mark) not in range(0x0300, 0x0370)
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    # The three find the same words; the simpler ones are several times faster where they suffice.
-    if text.isascii():
-        return _ASCII_WORD
-    return _ANY_WORD if _UNSPACED_CHARACTER.search(text) else _SPACED_WORD
 
 
 class _Folder(dict[str, str]):
