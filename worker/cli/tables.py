@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from worker.replay.session import Result
 
 #: Columns when the output is no terminal.
-_WIDTH = 120
+_WIDTH = 110
 _AROUND = 60
 _STYLES = {"first": "bold red", "development": "bold yellow", "report": "cyan"}
 _WORDS = {"first": "ALERT", "development": "DEVELOPMENT", "report": "update"}
@@ -50,11 +50,16 @@ def _story(topic: str, story: str, alerts: list[dict[str, Any]], texts: dict[str
     table.add_column("headline and evidence", ratio=1)
     for alert in alerts:
         headline = Text(alert["title"].translate(_CONTROL), style="bold")
-        evidence = [_evidence(e, alert, texts) for e in alert["evidence"][:2]]
+        evidence = [_evidence(e, alert, texts) for e in _best(alert["evidence"])]
         what = Text(_WORDS[alert["role"]], style=_STYLES[alert["role"]])
         outlet = Text(alert["outlet"].translate(_CONTROL))
         table.add_row(alert["at"].replace("T", " ").rstrip("Z"), what, outlet, Group(headline, *evidence))
     return table
+
+
+def _best(evidence: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the first evidence from the text, which says more than the headline above it; else the first of all."""
+    return ([e for e in evidence if e["field"] == "text"] or evidence)[:1]
 
 
 def _evidence(evidence: dict[str, Any], alert: dict[str, Any], texts: dict[str, Any]) -> Text:

@@ -1,11 +1,14 @@
 """A lexicon: every word pattern of a set of rules as a number, found from the words of an article.
 
 A number is called an *atom*. All topics that mention "missile" share one atom, and a word of an article is asked once
-for its atoms, however many topics there are.
+for its atoms, however many topics there are. Nearly every word has one atom or none, so that a word is looked up as
+one number, its *code*: the atom, ``NOTHING``, or a number below that which stands for several atoms.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import count
 from typing import TypeVar
 
 from worker.text import fold, squeeze
@@ -19,8 +22,12 @@ _MEMORY = 200_000
 _FILED = 6
 
 
-class Lexicon(dict[str, tuple[int, ...]]):
-    """A dictionary from a word, as an article writes it, to its atoms; it looks a word up when it is first asked."""
+#: Code of a word that no term asks for.
+NOTHING = -1
+
+
+class Lexicon(dict[str, int]):
+    """A dictionary from a word, as an article writes it, to its code; it looks a word up when it is first asked."""
 
     def __init__(self, language: str) -> None:
         """Make a lexicon that folds words as ``language`` does (a code that ``worker.text.stemmer`` returns)."""
@@ -33,6 +40,10 @@ class Lexicon(dict[str, tuple[int, ...]]):
         self._sequences: dict[str, tuple[tuple[int, ...], ...]] = {}
         #: What each atom stands for: a folded word, a word as written, or a wildcard.
         self.names: list[str] = []
+        #: Codes of several atoms to these atoms, and back. They are never forgotten, for a concordance may hold one.
+        self._several: dict[int, tuple[int, ...]] = {}
+        self._codes: dict[tuple[int, ...], int] = {}
+        self._below = count(NOTHING - 1, -1)
 
     def add(self, term: Term) -> None:
         """Give the words of ``term`` their atoms."""
@@ -44,11 +55,33 @@ class Lexicon(dict[str, tuple[int, ...]]):
         """Return the sequences of ``term``, which was added before, as atoms."""
         return self._sequences[term.source]
 
-    def __missing__(self, word: str) -> tuple[int, ...]:
+    def atoms(self, codes: Iterable[int]) -> set[int]:
+        """Return all atoms that ``codes`` stand for."""
+        found = set(codes)
+        several = self._several.keys() & found
+        found.discard(NOTHING)
+        for code in several:
+            found.remove(code)
+            found.update(self._several[code])
+        return found
+
+    def codes(self, atom: int, among: Iterable[int]) -> list[int]:
+        """Return the codes ``among`` some that stand for ``atom``, alone or with others."""
+        return [code for code in among if code == atom or atom in self._several.get(code, ())]
+
+    def __missing__(self, word: str) -> int:
         if len(self) >= _MEMORY:
             self.clear()
-        atoms = self[word] = tuple(self._look_up(word))
-        return atoms
+        code = self[word] = self._code(tuple(self._look_up(word)))
+        return code
+
+    def _code(self, atoms: tuple[int, ...]) -> int:
+        if len(atoms) <= 1:
+            return atoms[0] if atoms else NOTHING
+        if atoms not in self._codes:
+            code = self._codes.setdefault(atoms, next(self._below))
+            self._several[code] = atoms
+        return self._codes[atoms]
 
     def _look_up(self, word: str) -> list[int]:
         written = squeeze(word)
