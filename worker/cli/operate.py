@@ -39,13 +39,18 @@ def _ledger() -> Iterator[Ledger]:
 def status(*, as_json: bool) -> int:
     """Show feeds, queues, channels, dead letters and topics. Exit code 1 when not ready, with the reasons."""
     from worker.live.clock import wall_clock
-    from worker.live.report import report
+    from worker.live.report import nothing_yet, report
+    from worker.replay.session import ledgers
     from worker.settings import load
 
     directory, named = config_dir()
     settings = load(directory, os.environ, required=named)
-    with _ledger() as ledger:
-        found = report(ledger, settings, now=wall_clock())
+    state = state_dir() or DEFAULT_STATE
+    if ledgers(state):
+        with _ledger() as ledger:
+            found = report(ledger, settings, now=wall_clock())
+    else:
+        found = nothing_yet(settings, f"{state}: no ledger here; nothing has run or replayed into it yet")
     emit(found) if as_json else _print(found)
     return 0 if found["ready"] else 1
 
@@ -57,9 +62,9 @@ def _print(found: dict[str, Any]) -> None:
     for feed in found["feeds"]:
         error = f" ({feed['error']})" if feed["error"] else ""
         click.echo(f"feed {feed['id']}: {feed['state']}, {feed['outcome'] or 'not polled yet'}{error}")
-    for name, channel in found["channels"].items():
+    for channel in found["channels"]:
         counts = ", ".join(f"{channel[key]} {key}" for key in ("delivered", "open", "unknown", "dead"))
-        click.echo(f"channel {name}: {counts}")
+        click.echo(f"channel {channel['id']}: {counts}")
     for topic in found["topics"]:
         click.echo(f"topic {topic['id']}: {topic['matches']} matches, last {topic['last_match_at'] or 'never'}")
     click.echo(f"dead letters: {found['dead']}")

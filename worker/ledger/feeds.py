@@ -100,6 +100,11 @@ def states(t: Transaction) -> Mapping[str, FeedState]:
     return {row.id: _state(row) for row in t.execute(select(feed).order_by(feed.c.id))}
 
 
+def addresses(t: Transaction) -> Mapping[str, str]:
+    """Return the address of every feed, by id."""
+    return {row.id: row.url for row in t.execute(select(feed.c.id, feed.c.url))}
+
+
 def _state(row: Row[Any]) -> FeedState:
     return FeedState(
         feed_id=row.id,

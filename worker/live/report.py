@@ -18,12 +18,11 @@ _STALLED = timedelta(minutes=5)
 def report(ledger: Ledger, settings: Settings, *, now: datetime) -> dict[str, Any]:
     """Return the object of ``status --json``; ``why_not`` says what keeps it from being ready."""
     with ledger.read() as t:
-        states = feeds.states(t)
+        states, urls = feeds.states(t), feeds.addresses(t)
         queues = overview.queues(t, now=now)
         channels = overview.channels(t)
         matched = overview.topics(t)
         dead_letters = overview.dead_count(t)
-    urls = {feed.id: feed.url for feed in settings.feeds}
     why_not = [
         f"queue {name}: the oldest row has waited {queue['oldest_s']:.0f} s; is a worker running?"
         for name, queue in queues.items()
@@ -32,17 +31,33 @@ def report(ledger: Ledger, settings: Settings, *, now: datetime) -> dict[str, An
     return {
         "ready": not why_not,
         "why_not": why_not,
-        "feeds": [_feed(state, urls.get(state.feed_id)) for state in states.values()],
+        "feeds": [_feed(state, urls[state.feed_id]) for state in states.values()],
         "queues": queues,
-        "channels": {
-            name: channel | {"last_sent_at": _time(channel["last_sent_at"])} for name, channel in channels.items()
-        },
+        "channels": [_channel(name, channels.get(name, {})) for name in dict.fromkeys((*settings.channels, *channels))],
         "dead": dead_letters,
         "topics": [_topic(topic.id, matched.get(topic.id, {})) for topic in settings.topics],
     }
 
 
-def _feed(state: FeedState, url: str | None) -> dict[str, Any]:
+def nothing_yet(settings: Settings, reason: str) -> dict[str, Any]:
+    """Return the same object for a state directory without a ledger."""
+    return {
+        "ready": False,
+        "why_not": [reason],
+        "feeds": [],
+        "queues": {},
+        "channels": [_channel(name, {}) for name in settings.channels],
+        "dead": 0,
+        "topics": [_topic(topic.id, {}) for topic in settings.topics],
+    }
+
+
+def _channel(channel_id: str, found: dict[str, Any]) -> dict[str, Any]:
+    counts = {name: found.get(name, 0) for name in ("open", "delivered", "unknown", "dead")}
+    return {"id": channel_id} | counts | {"last_sent_at": _time(found.get("last_sent_at"))}
+
+
+def _feed(state: FeedState, url: str) -> dict[str, Any]:
     return {
         "id": state.feed_id,
         "url": url,
