@@ -38,6 +38,7 @@ def _ledger() -> Iterator[Ledger]:
 @common
 def status(*, as_json: bool) -> int:
     """Show feeds, queues, channels, dead letters and topics. Exit code 1 when not ready, with the reasons."""
+    from worker.build import REPLAY_LEDGER
     from worker.live.clock import wall_clock
     from worker.live.report import nothing_yet, report
     from worker.replay.session import ledgers
@@ -46,9 +47,11 @@ def status(*, as_json: bool) -> int:
     directory, named = config_dir()
     settings = load(directory, os.environ, required=named)
     state = state_dir() or DEFAULT_STATE
-    if ledgers(state):
+    places = ledgers(state)
+    if places:
         with _ledger() as ledger:
-            found = report(ledger, settings, now=wall_clock())
+            recorded = places[0].name == REPLAY_LEDGER
+            found = report(ledger, settings, now=wall_clock(), recorded=recorded)
     else:
         found = nothing_yet(settings, f"{state}: no ledger here; nothing has run or replayed into it yet")
     emit(found) if as_json else _print(found)
