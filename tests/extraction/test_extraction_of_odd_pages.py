@@ -97,10 +97,19 @@ def test_an_article_behind_megabytes_of_script_is_found() -> None:
     assert (found.text, found.cut) == ("\n".join(_STORY), False)
 
 
-def test_five_megabytes_of_text_are_cut_at_a_sentence_and_said_to_be() -> None:
+_SENTENCE = "The committee went on to read out the names of all the villages. "
+
+
+def test_five_megabytes_of_text_are_read_to_the_end() -> None:
+    """What the last sentence says is in the article."""
+    found = read(f"<body><p>{_SENTENCE * 80_000}Then they went home.</p></body>")
+    assert isinstance(found, Extract)
+    assert (found.text[-20:], found.cut) == ("Then they went home.", False)
+
+
+def test_a_longer_text_is_cut_at_a_sentence_and_said_to_be() -> None:
     """The text is bounded, ends with a whole sentence, and carries the mark."""
-    sentence = "The committee went on to read out the names of all the villages. "
-    found = read(f"<body><p>{sentence * 80_000}</p></body>")
+    found = read(f"<body><p>{_SENTENCE * (TEXT_MAX // len(_SENTENCE) + 100)}</p></body>")
     assert isinstance(found, Extract)
     assert found.cut
     assert TEXT_MAX - 1000 < len(found.text) <= TEXT_MAX

@@ -17,13 +17,19 @@ from worker.model import Reason
 from worker.text import sentences, terms
 
 #: Characters; no article is longer, and what follows them is left out at the end of a sentence.
-TEXT_MAX = 1_000_000
+TEXT_MAX = 6_000_000
 #: Detail of a body that is neither HTML nor plain text.
 NOT_HTML = "not-html"
 
 _META_CHARSET = re.compile(rb"""<meta[^<>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
 #: Bytes in which a page must name its encoding. Source: HTML Standard, "determining the character encoding".
 _CHARSET_WITHIN = 1024 * 4
+#: Characters that XML 1.0 (section 2.2) forbids, as they are and by number: the extractor gives up on a page with one.
+_NO_TEXT = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"
+    r"|&#(?:0*(?:[0-8]|1[124-9]|2[0-9]|3[01])(?![0-9])|x0*(?:[0-8bcef]|1[0-9a-f]|fff[ef])(?![0-9a-f])|0*6553[45](?![0-9]));?",
+    re.IGNORECASE,
+)
 _LIST_MARK = re.compile(r"^(?:[-*\u2022]\s+)+")
 
 
@@ -108,7 +114,7 @@ def shorten(text: str, limit: int = TEXT_MAX) -> str:
 def _source(html: bytes, charset: str | None) -> str:
     declared = _META_CHARSET.search(html[:_CHARSET_WITHIN])
     text = decode(html, charset, declared.group(1).decode("ascii", "replace") if declared else None).text
-    return text.replace("\0", "")
+    return _NO_TEXT.sub("", text)
 
 
 def _extract(source: str, *, url: str, language: str | None, title: str) -> Extract | NoText:

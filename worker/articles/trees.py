@@ -6,8 +6,9 @@ import re
 from copy import deepcopy
 from typing import Any
 
-#: Characters of HTML, without scripts and styles; what follows them is not read.
-HTML_MAX = 2_000_000
+#: Characters of HTML, without scripts and styles; what follows them is not read. Above ``network.max_body`` as it is
+#: by default, so that what was fetched is read.
+HTML_MAX = 12_000_000
 #: Tags; extraction costs about 30 microseconds a tag, so this bounds a page to a few seconds.
 TAGS_MAX = 100_000
 #: Levels; libxml2 gives up below 255 and drops all that follows.

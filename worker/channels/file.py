@@ -45,7 +45,16 @@ class FileChannel:
             lines = self.path.read_bytes().split(b"\n")[:-1]
         except FileNotFoundError:
             return set()
-        return {json.loads(line)["alert"] for line in lines if line.strip()}
+        return {key for line in lines if (key := _key(line))}
+
+
+def _key(line: bytes) -> str:
+    # A line that somebody else has written is no alert, and no reason to stop.
+    try:
+        alert = json.loads(line)
+    except ValueError:
+        return ""
+    return str(alert.get("alert", "")) if isinstance(alert, dict) else ""
 
 
 def append_line(path: Path, line: bytes) -> None:

@@ -6,6 +6,8 @@ Modules here import click and nothing dear at the top; a command imports what it
 
 from __future__ import annotations
 
+import io
+import os
 import signal
 import sys
 from types import FrameType
@@ -15,10 +17,11 @@ import click
 
 import worker
 from worker.cli import check, extract, match, operate, replay, run, stories, why
-from worker.cli.options import common
+from worker.cli.options import common, say
 from worker.errors import ConfigError, DiskFull, LedgerUnusable, WirewatchError
 
 EXIT_NO, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+_STDERR = 2
 
 _EPILOG = """\b
 Output for machines is JSON lines on stdout, logs go to stderr.
@@ -57,11 +60,11 @@ for _command in (
 def main() -> NoReturn:
     """Run the command line and exit with the code that its errors stand for."""
     signal.signal(signal.SIGTERM, _terminated)
+    _prepare_streams()
     try:
+        # What cannot be written to a closed pipe ends in here, with exit code 1.
         code = cli.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        sys.exit(_say("interrupted", EXIT_INTERRUPTED))
-    except KeyboardInterrupt:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         sys.exit(_say("interrupted; nothing is half-written, and --state goes on where it stopped", EXIT_INTERRUPTED))
     except click.ClickException as error:
         error.show()
@@ -73,17 +76,24 @@ def main() -> NoReturn:
         sys.exit(_say(str(error), EXIT_USAGE))
     except (DiskFull, WirewatchError) as error:
         sys.exit(_say(str(error), EXIT_NO))
-    except BrokenPipeError:
-        # The reader has gone, as `| head` does: no error of ours.
-        sys.stderr.close()
-        sys.exit(0)
     except OSError as error:
         sys.exit(_say(f"{error.filename or 'output'}: {error.strerror or error}", EXIT_NO))
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _prepare_streams() -> None:
+    """Keep the places of closed streams taken, and write what an encoding lacks as an escape."""
+    # Without this the next file that is opened, such as the ledger, would be the standard output.
+    while (handle := os.open(os.devnull, os.O_RDONLY)) <= _STDERR:
+        pass
+    os.close(handle)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _say(message: str, code: int, *, prefix: str = "wirewatch: ") -> int:
-    click.echo(prefix + message, err=True)
+    say(prefix + message, err=True)
     return code
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from worker.cli.options import common, config_dir, emit
+from worker.cli.options import common, config_dir, emit, say
 
 if TYPE_CHECKING:
     from worker.errors import Problem
@@ -41,7 +41,7 @@ def check(*, topics: Path | None, as_json: bool) -> int:
             }
         )
     else:
-        click.echo(render(report))
+        say(render(report))
     return 2 if report.problems else 0
 
 
@@ -69,14 +69,14 @@ def test(*, topics: Path | None, as_json: bool) -> int:
     tested = load_topics(topics, os.environ) if topics else load(directory, os.environ, required=named).topics
     for topic in tested:
         for lint in lint_topic(topic):
-            click.echo(f"lint: {topic.id}: {lint}", err=True)
+            say(f"lint: {topic.id}: {lint}", err=True)
     results = [result for topic in tested for result in run_examples(topic)]
     for result in results:
         _show(result, as_json=as_json)
     failed = sum(not result.passed for result in results)
     if not as_json:
         without = sum(not (topic.examples_match or topic.examples_ignore) for topic in tested)
-        click.echo(f"{len(tested)} topics, {len(results)} examples, {failed} failed; {without} topics without examples")
+        say(f"{len(tested)} topics, {len(results)} examples, {failed} failed; {without} topics without examples")
     return 1 if failed else 0
 
 
@@ -96,7 +96,7 @@ def _show(result: Example, *, as_json: bool) -> None:
     else:
         mark = "ok  " if result.passed else "FAIL"
         wanted = "must match" if result.wanted else "must not match"
-        click.echo(f"{mark} {result.topic_id} {wanted}: {result.text}")
+        say(f"{mark} {result.topic_id} {wanted}: {result.text}")
         if not result.passed:
             said = "matched by" if result.answer.matched else "did not match:"
-            click.echo(f"       {said} {result.answer.clause or result.answer.reason}")
+            say(f"       {said} {result.answer.clause or result.answer.reason}")

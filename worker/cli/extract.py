@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-import sys
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from worker.cli.options import common, config_dir, emit
+from worker.cli.options import common, config_dir, emit, say, stdin
 
 if TYPE_CHECKING:
     from worker.articles.extraction import Extract, NoText
+
+_ADDRESS = re.compile("https?://", re.IGNORECASE)
 
 
 @click.command()
@@ -28,18 +30,18 @@ def extract(*, page: str, as_json: bool) -> int:
     from worker.articles.extraction import NoText
     from worker.articles.extraction import extract as extract_page
 
-    body, url, charset = _fetched(page) if page.startswith(("http://", "https://")) else (*_local(page), None)
+    body, url, charset = _fetched(page) if _ADDRESS.match(page) else (*_local(page), None)
     found = extract_page(body, url=url, charset=charset)
     if as_json:
         emit(_as_json(found, url))
     else:
-        _print(found)
+        _print(found, page)
     return 1 if isinstance(found, NoText) else 0
 
 
 def _local(page: str) -> tuple[bytes, str]:
     if page == "-":
-        return sys.stdin.buffer.read(), ""
+        return stdin().read(), ""
     path = Path(page)
     if not path.is_file():
         raise click.UsageError(f"{page}: no such file; give a file of HTML, - for stdin, or an http(s) address")
@@ -85,11 +87,17 @@ def _as_json(found: Extract | NoText, url: str) -> dict[str, object]:
     }
 
 
-def _print(found: Extract | NoText) -> None:
-    from worker.articles.extraction import NoText
+def _print(found: Extract | NoText, page: str) -> None:
+    from worker.articles.extraction import NOT_HTML, NoText
 
     if isinstance(found, NoText):
-        click.echo(f"no article: {found.detail}", err=True)
+        is_binary = found.detail == NOT_HTML
+        say(f"{page}: no article: {found.detail}{f' ({found.text})' if is_binary else ''}", err=True)
+        if is_binary:
+            return
+    elif found.cut:
+        say(f"{page}: too long to be read whole; its end is missing", err=True)
     if found.title:
-        click.echo(found.title + "\n")
-    click.echo(found.text)
+        say(found.title + "\n")
+    if found.text:
+        say(found.text)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,8 +12,10 @@ from typing import IO, Any
 
 import click
 
+from worker.cli.options import say, stdin
 from worker.errors import Problem
 from worker.model import Article
+from worker.text.halves import whole
 
 _TEXTS = ("id", "title", "text", "url", "outlet", "language")
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,16 +26,27 @@ def read(source: str, problems: list[Problem]) -> Iterator[Article]:
 
     A line that is no article is added to ``problems`` and passed over, so that the others are not lost.
     """
+    name = "stdin" if source == "-" else source
     with _opened(source) as lines:
-        for number, line in enumerate(lines, start=1):
+        for number, raw in enumerate(lines, start=1):
+            line = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
             if not line.strip():
                 continue
             try:
-                yield article(json.loads(line), number)
-            except (ValueError, RecursionError) as error:
-                name = "stdin" if source == "-" else source
-                said = f"is no JSON ({error.msg})" if isinstance(error, json.JSONDecodeError) else str(error)
-                problems.append(Problem(file=name, line=number, message=said))
+                yield article(_json(line), number)
+            except ValueError as error:
+                problems.append(Problem(file=name, line=number, message=str(error)))
+
+
+def _json(line: bytes) -> Any:  # noqa: ANN401 - any JSON
+    try:
+        return json.loads(line.decode("utf-8").strip())
+    except json.JSONDecodeError as error:
+        raise ValueError(f"is no JSON ({error.msg} at column {error.colno}); every line must be one object") from None
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8") from None
+    except (ValueError, RecursionError):
+        raise ValueError("is no JSON that can be read: a number is too long, or it is nested too deeply") from None
 
 
 def article(values: Any, number: int) -> Article:  # noqa: ANN401 - any JSON
@@ -47,18 +60,20 @@ def article(values: Any, number: int) -> Article:  # noqa: ANN401 - any JSON
         raise ValueError(message)  # noqa: TRY004 - the value is wrong, not the caller's type
     for name in _TEXTS:
         given = values.get(name)
-        if given is not None and not isinstance(given, str) and not (name == "id" and isinstance(given, int)):
+        numbered = name == "id" and isinstance(given, int) and not isinstance(given, bool)
+        if given is not None and not isinstance(given, str) and not numbered:
             raise ValueError(f'"{name}" must be a string')
     if not (values.get("title") or values.get("text")):
         raise ValueError('has neither "title" nor "text"')
+    words = {name: whole(str(values[name])) for name in _TEXTS if values.get(name) is not None}
     return Article(
-        id=str(values.get("id") if values.get("id") is not None else number),
-        url=values.get("url") or "",
-        title=values.get("title") or "",
-        text=values.get("text") or "",
-        outlet=values.get("outlet") or "",
+        id=words.get("id", str(number)),
+        url=words.get("url", ""),
+        title=words.get("title", ""),
+        text=words.get("text", ""),
+        outlet=words.get("outlet", ""),
         published_at=_time(values.get("published_at")),
-        language=values.get("language"),
+        language=words.get("language"),
     )
 
 
@@ -73,21 +88,20 @@ def _time(value: Any) -> datetime:  # noqa: ANN401
 
 
 @contextmanager
-def _opened(source: str) -> Iterator[IO[str]]:
+def _opened(source: str) -> Iterator[IO[bytes]]:
     if source == "-":
-        sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
-        yield sys.stdin
+        yield stdin()
         return
     if not Path(source).is_file():
         raise click.UsageError(f"{source}: no such file; give a file of JSON lines, or - for stdin")
-    with Path(source).open(encoding="utf-8-sig", errors="replace") as lines:
+    with Path(source).open("rb") as lines:
         yield lines
 
 
 def report(problems: list[Problem]) -> int:
     """Print what was passed over and return the exit code that it stands for."""
     for problem in problems:
-        click.echo(str(problem), err=True)
+        say(str(problem), err=True)
     if problems:
-        click.echo(f"{len(problems)} lines passed over", err=True)
+        say(f"{len(problems)} {'line' if len(problems) == 1 else 'lines'} passed over", err=True)
     return 2 if problems else 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from worker.cli.options import common, emit
+from worker.cli.options import common, emit, say
 
 if TYPE_CHECKING:
     from worker.errors import Problem
@@ -31,10 +31,13 @@ def match(*, topics: Path, articles: str, everything: bool, as_json: bool) -> in
     article are named on stderr and passed over; the exit code is then 2.
     """
     from worker.cli import lines
-    from worker.settings import load_topics
+    from worker.settings import topics_and_warnings
     from worker.topics import compile_topics
 
-    matcher = compile_topics(load_topics(topics, os.environ))
+    asked, warnings = topics_and_warnings(topics, os.environ)
+    for warning in warnings:
+        say(f"note: {warning}", err=True)
+    matcher = compile_topics(asked)
     problems: list[Problem] = []
     for article in lines.read(articles, problems):
         for answer in matcher.judge(article) if everything else matcher.match(article):

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.cli.options import DEFAULT_STATE, common, config_dir, emit, state_dir
+from worker.cli.options import DEFAULT_STATE, common, config_dir, emit, say, state_dir
 
 if TYPE_CHECKING:
     from worker.ledger.dead import DeadLetter
     from worker.ledger.engine import Ledger
+
+#: What SQL knows as an integer; a longer number is no letter's.
+_ID = click.IntRange(min=1, max=2**63 - 1)
 
 
 @contextmanager
@@ -59,18 +62,18 @@ def status(*, as_json: bool) -> int:
 
 
 def _print(found: dict[str, Any]) -> None:
-    click.echo("ready" if found["ready"] else "not ready: " + "; ".join(found["why_not"]))
+    say("ready" if found["ready"] else "not ready: " + "; ".join(found["why_not"]))
     for name, queue in found["queues"].items():
-        click.echo(f"queue {name}: {queue['due']} due of {queue['open']} open, oldest waits {queue['oldest_s']:.0f} s")
+        say(f"queue {name}: {queue['due']} due of {queue['open']} open, oldest waits {queue['oldest_s']:.0f} s")
     for feed in found["feeds"]:
         error = f" ({feed['error']})" if feed["error"] else ""
-        click.echo(f"feed {feed['id']}: {feed['state']}, {feed['outcome'] or 'not polled yet'}{error}")
+        say(f"feed {feed['id']}: {feed['state']}, {feed['outcome'] or 'not polled yet'}{error}")
     for channel in found["channels"]:
         counts = ", ".join(f"{channel[key]} {key}" for key in ("delivered", "open", "unknown", "dead"))
-        click.echo(f"channel {channel['id']}: {counts}")
+        say(f"channel {channel['id']}: {counts}")
     for topic in found["topics"]:
-        click.echo(f"topic {topic['id']}: {topic['matches']} matches, last {topic['last_match_at'] or 'never'}")
-    click.echo(f"dead letters: {found['dead']}")
+        say(f"topic {topic['id']}: {topic['matches']} matches, last {topic['last_match_at'] or 'never'}")
+    say(f"dead letters: {found['dead']}")
 
 
 @click.group()
@@ -89,13 +92,13 @@ def list_(*, everything: bool, as_json: bool) -> None:
     with _ledger() as ledger, ledger.read() as t:
         found = dead_letters.letters(t, everything=everything)
     for letter in found:
-        emit(_as_json(letter)) if as_json else click.echo(_line(letter))
+        emit(_as_json(letter)) if as_json else say(_line(letter))
     if not found and not as_json:
-        click.echo("no dead letters")
+        say("no dead letters")
 
 
 @dead.command()
-@click.argument("letter_id", metavar="ID", type=int)
+@click.argument("letter_id", metavar="ID", type=_ID)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object in place of text.")
 @common
 def show(*, letter_id: int, as_json: bool) -> None:
@@ -106,11 +109,11 @@ def show(*, letter_id: int, as_json: bool) -> None:
         letter = dead_letters.letter(t, letter_id)
     if letter is None:
         raise click.UsageError(f"no dead letter {letter_id}; `wirewatch dead list` shows them")
-    emit(_as_json(letter)) if as_json else click.echo(_line(letter))
+    emit(_as_json(letter)) if as_json else say(_line(letter))
 
 
 @dead.command()
-@click.argument("letter_ids", metavar="[ID]...", type=int, nargs=-1)
+@click.argument("letter_ids", metavar="[ID]...", type=_ID, nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Every dead letter.")
 @common
 def redrive(*, letter_ids: tuple[int, ...], everything: bool) -> None:
@@ -127,9 +130,11 @@ def redrive(*, letter_ids: tuple[int, ...], everything: bool) -> None:
             raise click.UsageError(f"no dead letter {', '.join(missing)}; `wirewatch dead list` shows them")
         chosen = [found[i] for i in letter_ids] or list(found.values())
         back = [letter for letter in chosen if dead_letters.redrive(t, letter, now=wall_clock())]
+    if not chosen:
+        say("no dead letters")
     for letter in chosen:
         said = "given back" if letter in back else "cannot be given back: its row is no longer kept"
-        click.echo(f"{letter.id}: {said}")
+        say(f"{letter.id}: {said}")
 
 
 def _as_json(letter: DeadLetter) -> dict[str, Any]:

@@ -6,10 +6,11 @@ import functools
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import click
 
@@ -17,6 +18,10 @@ DEFAULT_CONFIG = Path("config")
 DEFAULT_STATE = Path(".wirewatch")
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 _STDOUT = 1
+#: What a terminal obeys instead of showing: material from outside could move its cursor or change its title.
+_CONTROL = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), " ")
+#: Those of them that JSON may hold as they are (RFC 8259 section 7).
+_UNESCAPED = re.compile("[\x7f-\x9f]")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,10 +53,19 @@ def common(function: F) -> F:
 
 def _log_to_stderr(verbose: int) -> None:
     level = _LEVELS[min(verbose, len(_LEVELS) - 1)]
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(message)s", force=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Shown("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=level, force=True)
     # Their lines are not for users, and some hold whole addresses with the secrets in them.
     for name in ("alembic", "httpx", "httpcore", "trafilatura", "htmldate", "charset_normalizer"):
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+class _Shown(logging.Formatter):
+    """Lines for people, so without what a terminal would obey."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return shown(super().format(record))
 
 
 def config_dir() -> tuple[Path, bool]:
@@ -70,9 +84,31 @@ def _chosen() -> dict[str, Any]:
     return click.get_current_context().ensure_object(dict)
 
 
+def shown(text: str) -> str:
+    """Return ``text`` with a blank for every control character but tab and line feed."""
+    return text.translate(_CONTROL)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Write a line for people to stdout, or with ``err`` to stderr, without what a terminal would obey."""
+    click.echo(shown(text), err=err)
+
+
+def stdin() -> IO[bytes]:
+    """Return the standard input.
+
+    Raises:
+        click.UsageError: it is closed.
+    """
+    # Declared as never None, and None all the same in a process that began without it.
+    if not sys.stdin:
+        raise click.UsageError("stdin is closed; name a file in place of -")
+    return sys.stdin.buffer
+
+
 def emit(value: Mapping[str, Any]) -> None:
     """Write one JSON line to stdout, in one write, so that what was said stands there whatever happens next."""
-    line = json.dumps(value, ensure_ascii=False) + "\n"
-    data = line.encode("utf-8", "backslashreplace")
+    line = _UNESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
+    data = f"{line}\n".encode("utf-8", "backslashreplace")
     while data:
         data = data[os.write(_STDOUT, data) :]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from worker.cli.options import DEFAULT_STATE, common, config_dir, emit, state_dir
+from worker.cli.options import DEFAULT_STATE, common, config_dir, emit, say, state_dir
 
 if TYPE_CHECKING:
     from worker.replay.recording import Recording
@@ -53,7 +53,9 @@ def replay(*, path: Path, topics: Path | None, as_json: bool, expect: Path | Non
     expected = expectation.read(expect) if expect and not update else None
     recorded = recording.load(path)
     for problem in (*settings.warnings, *recorded.skipped, *recorded.notes):
-        click.echo(f"note: {problem}", err=True)
+        say(f"note: {problem}", err=True)
+    if not settings.topics:
+        say("note: there are no topics, so nothing can match; name a file of topics with --topics", err=True)
     keep = state_dir()
     where: AbstractContextManager[Path] = nullcontext(keep) if keep else session.scratch(DEFAULT_STATE)
     with where as state, _Progress(recorded, quiet=as_json) as progress:
@@ -79,19 +81,20 @@ def _report(
         from worker.cli.tables import show_result
 
         show_result(result, recorded)
-    for subject, detail in result.failures:
-        click.echo(f"note: {subject}: {detail}", err=True)
+    for subjects, detail in result.failures:
+        more = f" (and {len(subjects) - 1} more)" if len(subjects) > 1 else ""
+        say(f"note: {subjects[0]}{more}: {detail}", err=True)
     if expect is None:
         return 0
     if expected is None:
         expectation.write(expect, told)
-        click.echo(f"{expect}: written", err=True)
+        say(f"{expect}: written", err=True)
         return 0
     difference = expectation.difference(expected, told)
     if difference:
-        click.echo(f"{expect}: not met\n{difference}", err=True)
+        say(f"{expect}: not met\n{difference}", err=True)
         return 1
-    click.echo(f"{expect}: met", err=True)
+    say(f"{expect}: met", err=True)
     return 0
 
 

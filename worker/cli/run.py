@@ -9,7 +9,7 @@ import threading
 
 import click
 
-from worker.cli.options import DEFAULT_STATE, common, config_dir, emit, state_dir
+from worker.cli.options import DEFAULT_STATE, common, config_dir, emit, say, state_dir
 
 
 @click.command()
@@ -27,11 +27,11 @@ def run() -> None:
     directory, named = config_dir()
     settings = load(directory, os.environ, required=named)
     for warning in settings.warnings:
-        click.echo(f"note: {warning}", err=True)
+        say(f"note: {warning}", err=True)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    click.echo(f"{len(settings.feeds)} feeds, {len(settings.topics)} topics; Ctrl-C stops", err=True)
+    say(f"{len(settings.feeds)} feeds, {len(settings.topics)} topics; Ctrl-C stops", err=True)
     serve(settings, state_dir() or DEFAULT_STATE, screen=sys.stdout, clock=wall_clock, stop=stop)
 
 
@@ -60,8 +60,8 @@ def poll(*, url: str | None, feed_id: str | None, as_json: bool) -> int:
     if as_json:
         emit(found)
     else:
-        click.echo(f"{found['url']}: {found['reason']}{': ' + found['error'] if found['error'] else ''}")
+        say(f"{found['url']}: {found['reason']}{': ' + found['error'] if found['error'] else ''}")
         for entry in found["entries"]:
-            click.echo(f"  {entry['published_at'] or 'undated':20}  {entry['title']}  {entry['url']}")
-        click.echo(f"{len(found['entries'])} entries; the next poll would be at {found['next_poll_at']}")
+            say(f"  {entry['published_at'] or 'undated':20}  {entry['title']}  {entry['url']}")
+        say(f"{len(found['entries'])} entries; the next poll would be at {found['next_poll_at']}")
     return 1 if found["error"] else 0

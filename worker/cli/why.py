@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.cli.options import DEFAULT_STATE, common, config_dir, emit, state_dir
+from worker.cli.options import DEFAULT_STATE, common, config_dir, emit, say, state_dir
 
 if TYPE_CHECKING:
     from worker.model import Match, Topic
@@ -40,7 +40,7 @@ def why(*, ref: str, topic: str | None, topics: Path | None, as_json: bool) -> i
             emit(_as_json(path)) if as_json else _print(path)
         if paths:
             return 0
-    click.echo(f"{ref}: never seen; `wirewatch status` lists the feeds that are polled", err=True)
+    say(f"{ref}: never seen; `wirewatch status` lists the feeds that are polled", err=True)
     return 1
 
 
@@ -116,28 +116,24 @@ def _answer(answer: Match) -> dict[str, Any]:
 
 def _print(path: ArticlePath) -> None:
     entry, article = path.entry, path.article
-    click.echo(f"{entry['url']}")
+    say(f"{entry['url']}")
     feed = f" ({path.feed.outcome or path.feed.state})" if path.feed else ""
-    click.echo(f"  feed     {entry['feed_id']}{feed}, first seen {entry['first_seen_at']:%Y-%m-%d %H:%M:%S} UTC")
+    say(f"  feed     {entry['feed_id']}{feed}, first seen {entry['first_seen_at']:%Y-%m-%d %H:%M:%S} UTC")
     detail = entry["last_error"] or entry["detail"]
-    click.echo(f"  read     {entry['reason']}{f': {detail}' if detail else ''}")
+    say(f"  read     {entry['reason']}{f': {detail}' if detail else ''}")
     if article is not None:
-        click.echo(
-            f"  article  {article.title!r}, {article.outlet}, {len(article.text)} characters, from {article.source}"
-        )
+        say(f"  article  {article.title!r}, {article.outlet}, {len(article.text)} characters, from {article.source}")
     for answer in path.answers:
         verdict = f"matched, score {answer.score:.2f} by {answer.by}" if answer.matched else answer.reason
-        click.echo(f"  topic    {answer.topic_id}: {verdict}{f': {answer.clause}' if answer.clause else ''}")
+        say(f"  topic    {answer.topic_id}: {verdict}{f': {answer.clause}' if answer.clause else ''}")
         for evidence in answer.evidence:
-            click.echo(
-                f"           {evidence.field} {evidence.start}-{evidence.end}: »{' '.join(evidence.text.split())}«"
-            )
+            say(f"           {evidence.field} {evidence.start}-{evidence.end}: »{' '.join(evidence.text.split())}«")
     if path.story is not None and article is not None:
         role = next(m.role for m in path.story.members if m.article_id == article.id)
         linked = f", follows {path.story.linked}" if path.story.linked else ""
-        click.echo(f"  story    {path.story.id}: {role}, {len(path.story.members)} articles{linked}")
+        say(f"  story    {path.story.id}: {role}, {len(path.story.members)} articles{linked}")
     for decision in path.decisions:
-        click.echo(f"  alert    {_decision(decision)}")
+        say(f"  alert    {_decision(decision)}")
 
 
 def _decision(decision: Any) -> str:  # noqa: ANN401 - a row of the ledger

@@ -37,6 +37,8 @@ _VOLATILE = re.compile(
     rb"<(lastBuildDate|pubDate|updated|dc:date|ttl)\b[^<>]{0,200}>[^<>]{0,200}</\1>|<generator\b.{0,400}?</generator>",
     re.IGNORECASE | re.DOTALL,
 )
+_CHARACTER = re.compile(rb"&#(?:x([0-9a-f]{1,1000})|([0-9]{1,1000}));?", re.IGNORECASE)
+_LAST_CHARACTER, _HALVES = 0x10FFFF, range(0xD800, 0xE000)
 _FIRST_ITEM = re.compile(rb"<(?:item|entry)[\s>]", re.IGNORECASE)
 
 
@@ -60,18 +62,15 @@ def parse(body: bytes, *, feed: Feed, headers: Mapping[str, str]) -> Document:
     Raises:
         Unusable: the body is no feed; the message says what it looks like.
     """
-    # Imported here, so that whoever only needs the values of this room does not pay for it.
-    import feedparser  # noqa: PLC0415
-
-    # A str or a path would be opened as a file or an address by feedparser; a stream never is. The sanitiser and
-    # the resolver of relative addresses cost more than half of the time and we need neither: every text becomes
-    # plain text here and is escaped where it is shown.
-    parsed = feedparser.parse(
-        io.BytesIO(body),
-        response_headers={"content-type": headers.get("content-type", ""), "content-location": feed.url},
-        sanitize_html=False,
-        resolve_relative_uris=False,
-    )
+    content_type = headers.get("content-type", "")
+    try:
+        try:
+            parsed = _parsed(body, url=feed.url, content_type=content_type)
+        except (ValueError, OverflowError):
+            # feedparser gives up on a reference to a character that there is not, such as &#xD800;.
+            parsed = _parsed(_CHARACTER.sub(_known, body), url=feed.url, content_type=content_type)
+    except Exception as error:  # a feed is anybody's input, and one must not stop the others
+        raise Unusable(f"{feed.url}: the feed could not be parsed ({type(error).__name__}: {error})") from error
     if not parsed.get("version") and not parsed.entries:
         raise Unusable(f"{feed.url}: not a feed ({_looks_like(body)})")
     entries = {entry.key: entry for entry in _entries(parsed.entries[:MAX_ENTRIES], feed, parsed.feed)}
@@ -80,6 +79,27 @@ def parse(body: bytes, *, feed: Feed, headers: Mapping[str, str]) -> Document:
         title=plain(_field(parsed.feed, "title"))[:_MAX_FIELD],
         warning=str(parsed.get("bozo_exception", "")) if parsed.get("bozo") else "",
     )
+
+
+def _parsed(body: bytes, *, url: str, content_type: str) -> Any:  # noqa: ANN401 - feedparser's dictionary
+    # Imported here, so that whoever only needs the values of this room does not pay for it.
+    import feedparser  # noqa: PLC0415
+
+    # A str or a path would be opened as a file or an address by feedparser; a stream never is. The sanitiser and
+    # the resolver of relative addresses cost more than half of the time and we need neither: every text becomes
+    # plain text here and is escaped where it is shown.
+    return feedparser.parse(
+        io.BytesIO(body),
+        response_headers={"content-type": content_type, "content-location": url},
+        sanitize_html=False,
+        resolve_relative_uris=False,
+    )
+
+
+def _known(reference: re.Match[bytes]) -> bytes:
+    """Return a reference to a character, to U+FFFD when there is no such character."""
+    number = int(reference[1], 16) if reference[1] else int(reference[2])
+    return reference[0] if number <= _LAST_CHARACTER and number not in _HALVES else b"&#xFFFD;"
 
 
 def _looks_like(body: bytes) -> str:

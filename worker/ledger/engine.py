@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import NullPool
 
@@ -34,9 +34,10 @@ class Ledger:
         DiskFull: there is no room to create it.
     """
 
-    def __init__(self, url: str, *, durable: bool = True) -> None:
-        self._name = _printable(url)
-        self._engine = _engine(url, durable=durable)
+    def __init__(self, url: str | URL, *, durable: bool = True) -> None:
+        address = make_url(url)
+        self._name = _printable(address)
+        self._engine = _engine(address, durable=durable)
         with self._translated():
             upgrade(self._engine, name=self._name)
 
@@ -85,15 +86,15 @@ def open_file(path: Path, *, durable: bool = True) -> Ledger:
         raise LedgerUnusable(
             f"{path.parent}: cannot make the state directory ({error.strerror}); choose another with --state"
         ) from error
-    return Ledger(f"sqlite:///{path}", durable=durable)
+    # Not as a text: a path may hold what an address gives a meaning to, such as "?".
+    return Ledger(URL.create("sqlite", database=str(path)), durable=durable)
 
 
-def _engine(url: str, *, durable: bool) -> Engine:
-    if not url.startswith("sqlite"):
+def _engine(url: URL, *, durable: bool) -> Engine:
+    if url.get_backend_name() != "sqlite":
         return create_engine(url)
-    engine = create_engine(
-        url, poolclass=NullPool if ":memory:" in url else None, connect_args={"timeout": _BUSY_TIMEOUT}
-    )
+    in_memory = ":memory:" in (url.database or "")
+    engine = create_engine(url, poolclass=NullPool if in_memory else None, connect_args={"timeout": _BUSY_TIMEOUT})
     event.listen(engine, "connect", _sqlite_connected(durable=durable))
     event.listen(engine, "begin", _sqlite_begins)
     return engine
@@ -121,9 +122,11 @@ def _sqlite_begins(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
-def _printable(url: str) -> str:
+def _printable(url: URL) -> str:
     # Never a password: the part before @ stays out of every message.
-    return url.removeprefix("sqlite:///") if url.startswith("sqlite") else url.rsplit("@", 1)[-1]
+    if url.get_backend_name() == "sqlite":
+        return url.database or ":memory:"
+    return str(url).rsplit("@", 1)[-1]
 
 
 def _named(error: DatabaseError, name: str) -> Exception:
@@ -135,6 +138,8 @@ def _named(error: DatabaseError, name: str) -> Exception:
         return LedgerUnusable(f"{name}: not a wirewatch ledger, or damaged; move it away or choose another --state")
     if "unable to open" in said or "readonly" in said or "read-only" in said:
         return LedgerUnusable(f"{name}: cannot be opened for writing; mend its permissions or choose another --state")
+    if isinstance(error, OperationalError) and ("no such" in said or "has no column" in said):
+        return LedgerUnusable(f"{name}: not the tables of a wirewatch ledger ({error.orig}); choose another --state")
     if isinstance(error, OperationalError) and "locked" in said:
         return LedgerUnusable(f"{name}: another process has held it for more than {_BUSY_TIMEOUT} s")
     return error

@@ -17,12 +17,15 @@ def upgrade(engine: Engine, *, name: str) -> None:
     """Bring the ledger behind ``engine`` to ``HEAD``, in one transaction; nothing is done when it is there.
 
     Raises:
-        LedgerUnusable: the ledger was made by a newer version.
+        LedgerUnusable: the ledger was made by a newer version, or is the database of another program.
     """
     with engine.connect() as connection:
         current = revision(connection)
+        foreign = current is None and bool(set(inspect(connection).get_table_names()) - {"alembic_version"})
     if current == HEAD:
         return
+    if foreign:
+        raise LedgerUnusable(f"{name}: holds the tables of something else; choose another --state")
     # Alembic is imported only when there is something to do: it costs more than opening the ledger.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415

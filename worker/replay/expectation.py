@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,8 @@ def write(path: Path, told: Mapping[str, Any]) -> None:
         new.write_text(_HEADER + _dump(told), "utf-8")
         new.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
         raise ConfigError(Problem(file=str(path), message=f"cannot be written: {error.strerror}")) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -9,9 +10,12 @@ from typing import Protocol
 from xml.sax.saxutils import escape, quoteattr
 
 from worker.replay.pages import clean
+from worker.url import canonical
 
 #: Characters of a description; it never holds the whole of a longer text, so that pages must be read.
 SUMMARY = 200
+#: Characters of an id; readers cut longer ones.
+GUID_MAX = 500
 
 
 class Listed(Protocol):
@@ -95,7 +99,7 @@ def _rss_item(entry: Listed) -> str:
     about = f"<description>{_text(words)}</description>" if (words := summary(entry.text)) else ""
     return (
         f"<item><title>{_text(entry.title)}</title><link>{_text(entry.url)}</link>"
-        f'<guid isPermaLink="false">{_text(entry.id)}</guid>{date}{about}</item>\n'
+        f'<guid isPermaLink="false">{_text(_guid(entry.id))}</guid>{date}{about}</item>\n'
     )
 
 
@@ -118,8 +122,16 @@ def _atom_entry(entry: Listed) -> str:
     about = f"<summary>{_text(words)}</summary>" if (words := summary(entry.text)) else ""
     return (
         f"<entry><title>{_text(entry.title)}</title><link href={_attribute(entry.url)}/>"
-        f"<id>{_text(entry.id)}</id>{date}{about}</entry>\n"
+        f"<id>{_text(_guid(entry.id))}</id>{date}{about}</entry>\n"
     )
+
+
+def _guid(name: str) -> str:
+    """Return ``name`` if a feed can carry it unchanged, else its hash: two ids must never become one."""
+    as_read = canonical(" ".join(clean(name).split()))
+    if as_read == name and len(name) <= GUID_MAX and "&" not in name:
+        return name
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _home(url: str) -> str:

@@ -33,6 +33,8 @@ INTERVAL = timedelta(minutes=10)
 LEAD = INTERVAL
 #: Name of the outlet of articles that name neither outlet nor URL.
 OUTLET = "Recorded"
+#: Characters; the feeds and pages of longer ones are not asked for.
+URL_MAX = 2048
 _URL = re.compile(r"https?://[^\s/?#@\x00-\x1f]+(?:[/?#][^\s\x00-\x1f]*)?", re.IGNORECASE)
 
 
@@ -91,6 +93,8 @@ def load(path: Path) -> Recording:
 def _check(found: Findings) -> None:
     seen: dict[str, FoundArticle] = {}
     for article in found.articles:
+        if len(article.url) > URL_MAX:
+            found.wrong(article.file, f"url: is longer than {URL_MAX} characters", line=article.line)
         if article.url and not _is_url(article.url):
             found.wrong(article.file, f"url: {article.url[:100]} is not an http or https URL", line=article.line)
         if (first := seen.get(article.id)) is not None:

@@ -7,17 +7,19 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from worker import build
+from worker.errors import LedgerUnusable
 from worker.feeds.polling import Polling
 from worker.ledger import dead, feeds, overview
 from worker.ledger.engine import Ledger
 from worker.model import Reason
+from worker.replay.lock import alone
 from worker.replay.loop import play
 from worker.replay.recorder import Recorder
 from worker.replay.recording import Recording
@@ -28,26 +30,39 @@ from worker.url import canonical
 #: In the state directory: what the recorders were sent, and the ledger of a replay that was not asked to keep one.
 ALERTS = "alerts.jsonl"
 LAST = "last-replay"
-_READ = (Reason.PAGE, Reason.FEED_TEXT)
+#: What every line of that file has.
+_COMPARED = frozenset(
+    ("alert", "topic", "story", "role", "article", "title", "outlet", "channel", "at", "articles", "evidence", "linked")
+)
+_FAILED = frozenset((Reason.DEAD, Reason.FETCH_FAILED, Reason.NOT_A_FEED, Reason.UNKNOWN, Reason.NO_TEXT))
 
 
 @dataclass(slots=True)
 class Tally:
     """What a replay has done so far. Not frozen: the loop counts in it."""
 
+    #: Pages that the recording has a text for.
+    with_text: frozenset[str] = frozenset()
     alerts: list[dict[str, Any]] = field(default_factory=list)
     read: int = 0
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
-    #: Outcomes that a person should hear of, as ``(subject, detail)``.
-    failures: list[tuple[str, str]] = field(default_factory=list)
+    #: What a person should hear of, each with the subjects that it happened to.
+    failures: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
         """Count what was done at one moment."""
         for outcome in outcomes:
             self.reasons[outcome.stage, outcome.reason.value] += 1
             self.read += outcome.stage == "read" and outcome.reason is not Reason.RETRY
-            if outcome.reason in {Reason.DEAD, Reason.FETCH_FAILED, Reason.NOT_A_FEED, Reason.UNKNOWN, Reason.NO_TEXT}:
-                self.failures.append((outcome.subject, f"{outcome.reason}: {outcome.detail}"))
+            if said := self._worth_saying(outcome):
+                self.failures.setdefault(said, []).append(outcome.subject)
+
+    def _worth_saying(self, outcome: Outcome) -> str:
+        """Return what a person should hear of an outcome; empty when it is as it should be."""
+        said = f"{outcome.reason}: {outcome.detail}"
+        if outcome.reason is Reason.FEED_TEXT and canonical(outcome.subject) in self.with_text:
+            return f"{said}: not taken for an article, so only what the feed says of it was looked at"
+        return said if outcome.reason in _FAILED or (outcome.reason is Reason.PAGE and outcome.detail) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +76,8 @@ class Result:
     #: Ids of recorded articles that no topic matched.
     silent: Sequence[str]
     summary: dict[str, Any]
-    failures: Sequence[tuple[str, str]]
+    #: What a person should hear of: the subjects that it happened to, and what it was.
+    failures: Sequence[tuple[Sequence[str], str]]
 
 
 def run(
@@ -76,12 +92,13 @@ def run(
     """Replay ``recording`` into the ledger in ``state`` and return what was told.
 
     ``heard`` is called for each alert as it is sent, ``progress`` at every moment; ``recorder`` makes the channels.
+    A second replay into the same ``state`` waits for the first to end.
 
     Raises:
-        worker.errors.LedgerError: the ledger cannot be used, or its disk is full.
+        worker.errors.LedgerError: the ledger or the recorders' file cannot be used, or the disk is full.
         worker.errors.WirewatchError: the replay does not come to an end.
     """
-    tally = Tally()
+    tally = Tally(with_text=frozenset(canonical(a.url) for a in recording.articles if a.text or a.html))
 
     def sent(line: dict[str, Any]) -> None:
         tally.alerts.append(line)
@@ -91,8 +108,8 @@ def run(
         tally.add(outcomes)
         progress(tally, now)
 
-    ledger = build.open_ledger(state, build.REPLAY_LEDGER)
-    try:
+    with alone(state), closing(build.open_ledger(state, build.REPLAY_LEDGER)) as ledger:
+        told(state)  # a file that cannot be read afterwards is better known before
         web = recording.web()
         names = {canonical(article.url): article.id for article in recording.articles}
         p = build.pipeline(
@@ -113,8 +130,6 @@ def run(
             overview.keep_snapshot(t, settings.topics, now=recording.start)
         play(p, web, start=recording.start, each=each)
         return _result(ledger, recording, state, tally)
-    finally:
-        ledger.close()
 
 
 def _polling(configured: Polling, recording: Recording) -> Polling:
@@ -153,17 +168,37 @@ def _result(ledger: Ledger, recording: Recording, state: Path, tally: Tally) -> 
         told=told(state),
         silent=[a.id for a in recording.articles if canonical(a.url) not in pages],
         summary=summary,
-        failures=tally.failures,
+        failures=[(subjects, detail) for detail, subjects in tally.failures.items()],
     )
 
 
 def told(state: Path) -> list[dict[str, Any]]:
-    """Return the alerts that the recorders of a state directory hold, in the order of sending."""
+    """Return the alerts that the recorders of a state directory hold, in the order of sending.
+
+    Raises:
+        worker.errors.LedgerUnusable: their file holds something else, or cannot be read.
+    """
+    path = state / ALERTS
     try:
-        lines = (state / ALERTS).read_text("utf-8").split("\n")[:-1]
+        lines = path.read_bytes().split(b"\n")[:-1]
     except FileNotFoundError:
         return []
-    return [json.loads(line) for line in lines if line]
+    except OSError as error:
+        raise LedgerUnusable(f"{path}: cannot be read ({error.strerror}); choose another --state") from error
+    return [_line(path, number, line) for number, line in enumerate(lines, start=1) if line]
+
+
+def _line(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        alert = json.loads(line)
+    except ValueError:
+        alert = None
+    if not isinstance(alert, dict) or not alert.keys() >= _COMPARED:
+        raise LedgerUnusable(
+            f"{path}:{number}: is not a line that a replay writes; move the file away with its ledger, "
+            "or choose another --state"
+        )
+    return alert
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from worker.replay.documents import is_feed, scan
 from worker.replay.found import Findings, FoundArticle, FoundFeed
 from worker.replay.manifest import NAMES, read_manifest
 from worker.text import sentences
+from worker.text.halves import whole
 
 _TEXTS = (".txt", ".text", ".md")
 _PAGES = (".html", ".htm", ".xhtml")
@@ -106,7 +107,9 @@ def _read_file(path: Path, found: Findings, *, strict: bool) -> None:
     elif kind in _FEEDS and not is_feed(body):
         refuse(found, path, "is not a feed: it has no rss, feed or rdf:RDF element")
     elif kind in _FEEDS or (kind not in {*_TEXTS, *_PAGES} and is_feed(body)):
-        title, changed_at = scan(body)
+        title, changed_at, odd = scan(body)
+        if odd:
+            found.note(str(path), odd)
         found.feeds.append(FoundFeed(file=str(path), name=path.stem, body=body, title=title, changed_at=changed_at))
     elif kind not in {*_TEXTS, *_PAGES} and body.lstrip()[:1] == b"{":
         _read_lines(path, found)
@@ -166,7 +169,7 @@ def _read_lines(path: Path, found: Findings) -> None:
             if not line.strip():
                 continue
             try:
-                data = json.loads(line.decode("utf-8"))
+                data = json.loads(line.decode("utf-8").strip())
             except (ValueError, RecursionError) as error:
                 found.wrong(str(path), _json_trouble(error), line=number)
                 continue
@@ -193,7 +196,7 @@ def _read_object(path: Path, line: int, data: Mapping[str, Any], naive: list[int
         value = data.get(key)
         if value is not None and not isinstance(value, str):
             found.wrong(str(path), f"{key}: expected a string, found {type(value).__name__}", line=line)
-        words[key] = value if isinstance(value, str) else ""
+        words[key] = whole(value) if isinstance(value, str) else ""
     name = data.get("id")
     if name is not None and (not isinstance(name, str | int) or isinstance(name, bool)):
         found.wrong(str(path), f"id: expected a string, found {type(name).__name__}", line=line)
@@ -205,7 +208,7 @@ def _read_object(path: Path, line: int, data: Mapping[str, Any], naive: list[int
     article = FoundArticle(
         file=str(path),
         line=line,
-        id=f"{path.stem}-{line}" if name is None or name == "" else str(name),
+        id=f"{path.stem}-{line}" if name is None or name == "" else whole(str(name)),
         title=" ".join(words["title"].split()) or headline(words["text"]),
         text=words["text"],
         url=words["url"].strip(),

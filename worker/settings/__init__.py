@@ -6,7 +6,7 @@ value that came from the environment, a secret, or a URL.
 """
 
 from worker.settings.checking import Report, check, render
-from worker.settings.loading import load, load_topics
+from worker.settings.loading import load, load_topics, topics_and_warnings
 from worker.settings.units import duration, size
 from worker.settings.values import Console, Heartbeat, Judge, Meaning, Service, Settings
 
@@ -24,4 +24,5 @@ __all__ = [
     "load_topics",
     "render",
     "size",
+    "topics_and_warnings",
 ]

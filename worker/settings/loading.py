@@ -52,10 +52,20 @@ def load_topics(path: Path, env: Mapping[str, str]) -> tuple[Topic, ...]:
     Raises:
         ConfigError: With all problems of the file.
     """
+    return topics_and_warnings(path, env)[0]
+
+
+def topics_and_warnings(path: Path, env: Mapping[str, str]) -> tuple[tuple[Topic, ...], tuple[Problem, ...]]:
+    """Return what ``load_topics`` returns, and what is odd about it.
+
+    Raises:
+        ConfigError: With all problems of the file.
+    """
     part = read_topics(read(path, env))
     if part.problems:
         raise ConfigError(*part.problems)
-    return tuple(topic.value for topic in part.value.topics)
+    nothing = Problem(file=str(path), message="there are no topics, so nothing can match")
+    return tuple(topic.value for topic in part.value.topics), part.warnings if part.value.topics else (nothing,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

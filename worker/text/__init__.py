@@ -4,9 +4,24 @@ Everything that compares words goes through ``fold``, so that "programmes", "Pro
 term wherever they are met: in a topic, in an article, in a story.
 """
 
-from worker.text.sentences import sentences
+from worker.text.sentences import first_sentences, sentences
 from worker.text.spelling import spelling
-from worker.text.tokens import Token, fold, squeeze, stemmer, terms, tokens
+from worker.text.tokens import Token, fold, squeeze, squeezed, stemmer, terms, tokens
+from worker.text.wording import Wording
 from worker.text.words import plain, words
 
-__all__ = ["Token", "fold", "plain", "sentences", "spelling", "squeeze", "stemmer", "terms", "tokens", "words"]
+__all__ = [
+    "Token",
+    "Wording",
+    "first_sentences",
+    "fold",
+    "plain",
+    "sentences",
+    "spelling",
+    "squeeze",
+    "squeezed",
+    "stemmer",
+    "terms",
+    "tokens",
+    "words",
+]

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 
-# The look-behind and the possessive runs keep the search linear: "....." is looked at once.
 # A sentence may end where one of these marks, with closing quotes or brackets, is followed by white space and
-# something that can begin a sentence; or at a line break; or at a full stop of a script that uses no spaces.
+# something that can begin a sentence; or at a line break; or at a full stop of a script that uses no spaces. The
+# pattern begins with a set of characters because the search for one is fast; what it is comes after. The possessive
+# runs and the look-behind for a mark before the mark keep the search linear: "....." is looked at once.
+_MARK = "[.!?…؟۔।]"
 _END = re.compile(
-    r"""(?<![.!?…؟۔।])(?:[.!?…؟۔।]++["'”’»)\]]*+(?=\s+["'“‘«(\[]*[^\W_a-z])|[。！？]["”’」』)]*+)\s*|\n\s*"""
+    rf"""[.!?…؟۔।。！？\n]
+    (?: (?<=\n)
+      | (?<!{_MARK}.) (?: (?<={_MARK}) {_MARK}*+ ["'”’»)\]]*+ (?=\s+["'“‘«(\[]*[^\W_a-z])
+                        | (?<=[。！？]) ["”’」』)]*+ )
+    ) \s*""",
+    re.VERBOSE,
 )
 # After these a full stop ends no sentence. Single capitals (initials, "U.S.") are handled by the second rule.
 _ABBREVIATION = re.compile(
@@ -24,22 +33,30 @@ def sentences(text: str) -> list[tuple[int, int]]:
 
     A line break always ends a sentence. Time is linear in the length of the text.
     """
-    spans: list[tuple[int, int]] = []
+    return list(_spans(text))
+
+
+def first_sentences(text: str, count: int) -> list[tuple[int, int]]:
+    """Return the first ``count`` of ``sentences(text)``, or all when there are fewer, without reading the rest."""
+    return list(islice(_spans(text), count))
+
+
+def _spans(text: str) -> Iterator[tuple[int, int]]:
     start = 0
     for mark in _END.finditer(text):
         stop = mark.end()
         before = text[max(start, mark.start() - 12) : mark.start() + 1]
         if "\n" not in mark.group() and _ABBREVIATION.search(before):
             continue
-        _add(spans, text, start, stop)
+        if span := _trimmed(text, start, stop):
+            yield span
         start = stop
-    _add(spans, text, start, len(text))
-    return spans
+    if span := _trimmed(text, start, len(text)):
+        yield span
 
 
-def _add(spans: list[tuple[int, int]], text: str, start: int, stop: int) -> None:
+def _trimmed(text: str, start: int, stop: int) -> tuple[int, int] | None:
     piece = text[start:stop]
     begin = start + len(piece) - len(piece.lstrip())
     end = start + len(piece.rstrip())
-    if begin < end:
-        spans.append((begin, end))
+    return (begin, end) if begin < end else None

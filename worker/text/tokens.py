@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import NamedTuple
 
@@ -81,6 +81,11 @@ def squeeze(word: str) -> str:
     return plain.removesuffix("'s").rstrip("'")
 
 
+def squeezed(words_: Iterable[str]) -> list[str]:
+    """Return each word squeezed; those met before are remembered."""
+    return list(map(_SQUEEZED.__getitem__, words_))
+
+
 def _marks_matter(mark: str) -> bool:
     # Outside Latin, Greek and Cyrillic a combining mark is often a vowel, and dropping it changes the word.
     return ord(mark) not in range(0x0300, 0x0370)
@@ -104,6 +109,19 @@ class _Folder(dict[str, str]):
             term = self._stem(term)
         self[word] = term
         return term
+
+
+class _Squeezed(dict[str, str]):
+    """A dictionary that squeezes a word when it is first asked for it."""
+
+    def __missing__(self, word: str) -> str:
+        if len(self) >= _CACHE_SIZE:
+            self.clear()
+        short = self[word] = squeeze(word)
+        return short
+
+
+_SQUEEZED = _Squeezed()
 
 
 @cache

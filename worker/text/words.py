@@ -91,7 +91,7 @@ def _form(character: str) -> str | None:
         return None
     if not character.isalnum():
         return "'" if character in _APOSTROPHES else " "
-    letter, *marks = unicodedata.normalize("NFKD", character).casefold()
+    letter, *marks = list(unicodedata.normalize("NFKD", character).casefold())
     return letter if letter.isascii() and all("\u0300" <= mark < "\u0370" for mark in marks) else None
 
 

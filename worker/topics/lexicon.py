@@ -7,7 +7,6 @@ one number, its *code*: the atom, ``NOTHING``, or a number below that which stan
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import count
 from typing import TypeVar
 
@@ -37,37 +36,20 @@ class Lexicon(dict[str, int]):
         self._exact: dict[str, int] = {}
         #: First letters to wildcards: their parts between the stars, and their atom.
         self._wild: dict[str, dict[tuple[str, ...], int]] = {}
-        self._sequences: dict[str, tuple[tuple[int, ...], ...]] = {}
+        #: Terms, by their sources, to the ways of writing them, as atoms.
+        self.sequences: dict[str, tuple[tuple[int, ...], ...]] = {}
         #: What each atom stands for: a folded word, a word as written, or a wildcard.
         self.names: list[str] = []
-        #: Codes of several atoms to these atoms, and back. They are never forgotten, for a concordance may hold one.
-        self._several: dict[int, tuple[int, ...]] = {}
+        #: Codes of several atoms to these atoms. They are never forgotten, for a concordance may hold one.
+        self.several: dict[int, tuple[int, ...]] = {}
         self._codes: dict[tuple[int, ...], int] = {}
         self._below = count(NOTHING - 1, -1)
 
     def add(self, term: Term) -> None:
         """Give the words of ``term`` their atoms."""
-        if term.source not in self._sequences:
-            self._sequences[term.source] = tuple(tuple(map(self._atom, words)) for words in term.sequences)
+        if term.source not in self.sequences:
+            self.sequences[term.source] = tuple(tuple(map(self._atom, words)) for words in term.sequences)
             self.clear()
-
-    def sequences(self, term: Term) -> tuple[tuple[int, ...], ...]:
-        """Return the sequences of ``term``, which was added before, as atoms."""
-        return self._sequences[term.source]
-
-    def atoms(self, codes: Iterable[int]) -> set[int]:
-        """Return all atoms that ``codes`` stand for."""
-        found = set(codes)
-        several = self._several.keys() & found
-        found.discard(NOTHING)
-        for code in several:
-            found.remove(code)
-            found.update(self._several[code])
-        return found
-
-    def codes(self, atom: int, among: Iterable[int]) -> list[int]:
-        """Return the codes ``among`` some that stand for ``atom``, alone or with others."""
-        return [code for code in among if code == atom or atom in self._several.get(code, ())]
 
     def __missing__(self, word: str) -> int:
         if len(self) >= _MEMORY:
@@ -79,8 +61,9 @@ class Lexicon(dict[str, int]):
         if len(atoms) <= 1:
             return atoms[0] if atoms else NOTHING
         if atoms not in self._codes:
-            code = self._codes.setdefault(atoms, next(self._below))
-            self._several[code] = atoms
+            code = next(self._below)
+            self.several[code] = atoms
+            self._codes[atoms] = code
         return self._codes[atoms]
 
     def _look_up(self, word: str) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+from worker.topics.binding import OneOf
 from worker.topics.concordance import Concordance
 from worker.topics.expressions import And, Close, Expression, Not, Or
 from worker.topics.negation import denial
@@ -35,6 +36,8 @@ def search(expression: Expression, text: Concordance) -> Places | None:
             return [spans] if spans else None
         case And(parts=parts):
             return _all(parts, text)
+        case OneOf(atoms=atoms):
+            return [text.spans[atom] for atom in atoms if atom in text.atoms] or None
         case Or(parts=parts):
             found = [places for part in parts if (places := search(part, text)) is not None]
             return [spans for places in found for spans in places] if found else None

@@ -32,9 +32,10 @@ def other_place(topic: Topic, article: Article) -> Reason | None:
     """
     if topic.languages and article.language and _primary(article.language) not in map(_primary, topic.languages):
         return Reason.OTHER_LANGUAGE
-    places = {article.outlet.casefold(), host(article.url)}
-    if topic.outlets and places.isdisjoint(outlet.strip().casefold() for outlet in topic.outlets):
-        return Reason.OTHER_OUTLET
+    if topic.outlets:
+        places = {article.outlet.casefold(), host(article.url)}
+        if places.isdisjoint(outlet.strip().casefold() for outlet in topic.outlets):
+            return Reason.OTHER_OUTLET
     return None
 
 
@@ -72,7 +73,7 @@ def _found(rule: Rule, text: Concordance, *, to_the_end: bool) -> list[tuple[Cla
 
 def _yes(rule: Rule, text: Concordance, found: Sequence[tuple[Clause, Places]]) -> Match:
     spans = _best_spans([spans for _, places in found for spans in places], text)
-    score = SCORE_HEAD if any(first < text.head for first, _ in spans) else SCORE_BODY
+    score = SCORE_HEAD if any(text.is_in_head(first) for first, _ in spans) else SCORE_BODY
     fired = "; ".join(_fired(clause, text) for clause, _ in found)
     under = score < rule.topic.threshold
     return Match(
@@ -116,7 +117,8 @@ def _best_spans(places: Places, text: Concordance) -> list[Span]:
         first, last = span
         return first >= text.titled, last - first, first
 
-    ranked = [sorted(spans, key=worth) for spans in places]
+    # Spans come in order, so that those of one length are ranked already.
+    ranked = [spans if len({b - a for a, b in spans}) == 1 else sorted(spans, key=worth) for spans in places]
     chosen: list[Span] = []
     for nth in range(max(map(len, ranked), default=0)):
         for spans in ranked:
