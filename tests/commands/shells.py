@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 from tests.processes import DEADLINE, ROOT, Ended, begin, ended, start
 from worker.replay.session import ALERTS
@@ -64,10 +64,6 @@ def under(condition: str, *args: str | Path, cwd: Path) -> Ended:
     return ended(start(_main, condition, [str(a) for a in args], str(cwd)), cwd)
 
 
-def _full() -> None:
-    os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
-
-
 def _reader_gone() -> None:
     reading, writing = os.pipe()
     os.dup2(writing, 1)
@@ -75,7 +71,6 @@ def _reader_gone() -> None:
 
 
 CONDITIONS: Mapping[str, Callable[[], None]] = {
-    "full": _full,
     "reader-gone": _reader_gone,
     "closed": lambda: os.close(1),
 }
@@ -92,19 +87,30 @@ def _main(condition: str, args: list[str], cwd: str) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
     else:
         CONDITIONS[condition]()
+    sys.stdout = _stream(1)
     sys.argv = ["wirewatch", *args]
     main()
 
 
-def real(*args: str | Path, cwd: Path, env: Mapping[str, str] | None = None, without: str = "") -> Ended:
+def _stream(handle: int) -> TextIO:
+    # As the interpreter makes it when it begins, knowing what the descriptor is.
+    try:
+        return os.fdopen(handle, "w", encoding="utf-8", closefd=False)
+    except OSError:
+        return cast("TextIO", None)
+
+
+def real(*args: str | Path, cwd: Path, env: Mapping[str, str] | None = None, without: str = "", out: str = "") -> Ended:
     """Run ``wirewatch`` in an interpreter of its own, for what is fixed when an interpreter begins.
 
-    ``without`` is the name of a variable to unset, or ``stdin``.
+    ``without`` is the name of a variable to unset, or ``stdin``; ``out`` is a file to write to.
     """
     surroundings = {name: value for name, value in os.environ.items() if name != without} | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "worker.cli", *map(str, args)]
     if without == "stdin":
         command = ["sh", "-c", 'exec "$@" <&-', "sh", *command]
+    if out:
+        command = ["sh", "-c", f'exec "$@" >{out}', "sh", *command]
     process = subprocess.run(
         command,
         cwd=cwd,
@@ -155,6 +161,7 @@ def _into(pipe: str, args: list[str], cwd: str) -> None:
     os.chdir(cwd)
     os.dup2(os.open(pipe, os.O_WRONLY), 1)
     os.dup2(os.open("stderr", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), 2)
+    sys.stdout = _stream(1)
     sys.argv = ["wirewatch", *args]
     main()
 

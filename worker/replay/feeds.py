@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Protocol
+from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
 from worker.replay.pages import clean
@@ -122,7 +123,7 @@ def _atom_entry(entry: Listed) -> str:
     about = f"<summary>{_text(words)}</summary>" if (words := summary(entry.text)) else ""
     return (
         f"<entry><title>{_text(entry.title)}</title><link href={_attribute(entry.url)}/>"
-        f"<id>{_text(_guid(entry.id))}</id>{date}{about}</entry>\n"
+        f"<id>{_text(_urn(entry.id))}</id>{date}{about}</entry>\n"
     )
 
 
@@ -132,6 +133,11 @@ def _guid(name: str) -> str:
     if as_read == name and len(name) <= GUID_MAX and "&" not in name:
         return name
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _urn(name: str) -> str:
+    # RFC 4287 section 4.2.6 demands an absolute IRI; readers resolve any other id like a link, "a/../b" to "b".
+    return f"urn:recorded:{quote(_guid(name), safe='')}"
 
 
 def _home(url: str) -> str:
