@@ -164,11 +164,11 @@ def test_nothing_that_a_terminal_obeys_comes_through(tmp_path: Path, option: str
     """Escape sequences, NULs and C1 controls in any field, and in the name of the file."""
     evil = "\x1b[2J\x1b]0;title\x07\x00\x7f\x9b31m"
     jsonl(
-        tmp_path / f"a{chr(27)}[31m.jsonl",
+        tmp_path / "a\x1b[31m\x9b\x07.jsonl",
         [{"id": f"{evil}{n}", "title": f"{CLAIM} {evil}", "text": f"{evil} text", "outlet": evil} for n in range(2)],
     )
     args = [option] if option else []
-    found = ends_well(wirewatch("replay", tmp_path / f"a{chr(27)}[31m.jsonl", *args, cwd=tmp_path), 0)
+    found = ends_well(wirewatch("replay", tmp_path / "a\x1b[31m\x9b\x07.jsonl", *args, cwd=tmp_path), 0)
     assert CLAIM in found.out
 
 
@@ -445,13 +445,14 @@ def test_a_reader_that_went_away_is_no_traceback_and_no_success(tmp_path: Path, 
     ends_well(under("reader-gone", "replay", SEEDS, "--config", CONFIG, *args, cwd=tmp_path), 1)
 
 
-def test_a_closed_output_never_makes_the_ledger_the_output(tmp_path: Path) -> None:
-    """The first file that is opened would take its place; the ledger must come out of it whole."""
-    args = ("replay", SEEDS, "--config", CONFIG, "--state", tmp_path / "state", "--json")
-    found = ends_well(under("closed", *args, cwd=tmp_path), 1)
-    assert "Bad file descriptor" in found.err
+def test_a_closed_output_never_makes_a_file_of_the_state_the_output(tmp_path: Path) -> None:
+    """The first file that is opened would take its place; what is told must not be written there."""
+    state = tmp_path / "state"
+    args = ("replay", SEEDS, "--config", CONFIG, "--state", state, "--json")
+    assert "Bad file descriptor" in ends_well(under("closed", *args, cwd=tmp_path), 1).err
+    assert (state / "replay.lock").stat().st_size == 0
     ends_well(wirewatch(*args, cwd=tmp_path), 0)
-    assert sorted(told(tmp_path / "state").values()) == [1] * 5
+    assert sorted(told(state).values()) == [1] * 5
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ term wherever they are met: in a topic, in an article, in a story.
 
 from worker.text.sentences import first_sentences, sentences
 from worker.text.spelling import spelling
-from worker.text.tokens import Token, fold, squeeze, squeezed, stemmer, terms, tokens
+from worker.text.tokens import Token, fold, folder, squeeze, squeezed, stemmer, terms, tokens
 from worker.text.wording import Wording
 from worker.text.words import plain, words
 
@@ -15,6 +15,7 @@ __all__ = [
     "Wording",
     "first_sentences",
     "fold",
+    "folder",
     "plain",
     "sentences",
     "spelling",

@@ -67,6 +67,14 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"^(an(?=aem|aesth)|leuk|(?:ortho)?p(?=aed[io])|encyclop|h(?=aem)|gyn(?=aeco))ae"), r"\1e"),
     (re.compile(r"^((?=oestr|oesoph|oedema)|f(?=oet)|diarrh)oe"), r"\1e"),
 )
+#: Every word that a rule changes ends in one of these or holds one of those; most words do neither.
+_ENDINGS = (
+    *("ise", "ised", "ises", "iser", "isers", "ising", "isation", "isations", "isational", "isable"),
+    *("yse", "ysed", "yses", "yser", "ysers", "ysing"),
+    *("re", "res", "centred", "lled", "lling", "ller", "llers"),
+)
+_INSIDES = ("our", "ogu", "ence", "ae", "oe")
+_FIRST_LETTERS = frozenset(beginning[:4] for beginning in _BEGINNINGS)
 
 
 def spelling(word: str) -> str:
@@ -74,8 +82,14 @@ def spelling(word: str) -> str:
     known = _WORDS.get(word)
     if known is not None:
         return known
-    if beginning := _BEGINNING.match(word):
+    if word[:4] in _FIRST_LETTERS and (beginning := _BEGINNING.match(word)):
         return _BEGINNINGS[beginning.group()] + word[beginning.end() :]
+    if word.endswith(_ENDINGS) or any(map(word.__contains__, _INSIDES)):
+        return _respelled(word)
+    return word
+
+
+def _respelled(word: str) -> str:
     for pattern, american in _RULES:
         changed, count = pattern.subn(american, word)
         if count:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -44,20 +44,25 @@ def tokens(text: str, language: str | None = None) -> list[Token]:
     ``language`` is an ISO 639-1 code and chooses the stemmer; ``None`` means English. A language without a
     stemmer is folded without stems. Time is linear in the length of the text.
     """
-    folded = _folder(stemmer(language))
+    folded = folder(language)
     return [Token(m.start(), m.end(), folded[m.group()]) for m in word_pattern(text).finditer(text)]
 
 
 def terms(text: str, language: str | None = None) -> list[str]:
     """Return what ``tokens`` returns without the offsets, several times faster."""
-    folded = _folder(stemmer(language))
+    folded = folder(language)
     parted = plain(text)
     return list(map(folded.__getitem__, words(text) if parted is None else parted.split()))
 
 
 def fold(word: str, language: str | None = None) -> str:
     """Return the term that one word stands for: caseless, without accents, in one spelling, stemmed."""
-    return _folder(stemmer(language))[word]
+    return folder(language)[word]
+
+
+def folder(language: str | None = None) -> Mapping[str, str]:
+    """Return a dictionary from any word to what ``fold`` returns for it, for those who fold many."""
+    return _folder(stemmer(language))
 
 
 def stemmer(language: str | None) -> str:
@@ -72,13 +77,13 @@ def stemmer(language: str | None) -> str:
 
 def squeeze(word: str) -> str:
     """Return ``word`` caseless, without accents, possessive ending and invisible characters, but not stemmed."""
-    plain = word.translate(_APOSTROPHES).translate(_INVISIBLE)[:_LONGEST]
-    if not plain.isascii():
-        plain = unicodedata.normalize("NFKD", plain)
-        plain = "".join(c for c in plain if not unicodedata.combining(c) or _marks_matter(c))
-        plain = unicodedata.normalize("NFC", plain)
-    plain = plain.casefold()
-    return plain.removesuffix("'s").rstrip("'")
+    if word.isascii():
+        return word[:_LONGEST].lower().removesuffix("'s").rstrip("'")
+    bare = word.translate(_APOSTROPHES).translate(_INVISIBLE)[:_LONGEST]
+    bare = unicodedata.normalize("NFKD", bare)
+    bare = "".join(c for c in bare if not unicodedata.combining(c) or _marks_matter(c))
+    bare = unicodedata.normalize("NFC", bare).casefold()
+    return bare.removesuffix("'s").rstrip("'")
 
 
 def squeezed(words_: Iterable[str]) -> list[str]:
@@ -127,4 +132,5 @@ _SQUEEZED = _Squeezed()
 @cache
 def _folder(language: str) -> _Folder:
     name = _SNOWBALL.get(language)
-    return _Folder(Stemmer.Stemmer(name).stemWord if name else None, language)
+    # Without a cache of its own: that one is slower than the stemmer, and a folder remembers all its words.
+    return _Folder(Stemmer.Stemmer(name, 0).stemWord if name else None, language)

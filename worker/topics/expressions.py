@@ -80,6 +80,8 @@ def needs(expression: Expression, cost: Callable[[Term], float]) -> list[tuple[T
             return list(groups)
         case And(parts=parts):
             return [group for part in parts for group in needs(part, cost)]
+        case Or(parts=parts) if all(isinstance(part, Term) for part in parts):
+            return [tuple(part for part in parts if isinstance(part, Term))]
         case Or(parts=parts):
             options = [needs(part, cost) for part in parts]
             cheapest = [min(option, key=lambda group: sum(map(cost, group))) for option in options if option]

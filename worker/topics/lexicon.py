@@ -7,10 +7,11 @@ one number, its *code*: the atom, ``NOTHING``, or a number below that which stan
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import count
 from typing import TypeVar
 
-from worker.text import fold, squeeze
+from worker.text import folder, squeeze
 from worker.topics.terms import Kind, Term, Word
 
 _Key = TypeVar("_Key")
@@ -19,8 +20,6 @@ _Key = TypeVar("_Key")
 _MEMORY = 200_000
 #: Letters of a wildcard by which it is filed; the rest is compared.
 _FILED = 6
-
-
 #: Code of a word that no term asks for.
 NOTHING = -1
 
@@ -31,7 +30,7 @@ class Lexicon(dict[str, int]):
     def __init__(self, language: str) -> None:
         """Make a lexicon that folds words as ``language`` does (a code that ``worker.text.stemmer`` returns)."""
         super().__init__()
-        self._language = language
+        self._folded = folder(language)
         self._stems: dict[str, int] = {}
         self._exact: dict[str, int] = {}
         #: First letters to wildcards: their parts between the stars, and their atom.
@@ -54,10 +53,25 @@ class Lexicon(dict[str, int]):
     def __missing__(self, word: str) -> int:
         if len(self) >= _MEMORY:
             self.clear()
-        code = self[word] = self._code(tuple(self._look_up(word)))
+        code = self._stems.get(self._folded[word], NOTHING)
+        if self._exact or self._wild:
+            code = self._code((code, *self._look_up(squeeze(word))))
+        self[word] = code
         return code
 
-    def _code(self, atoms: tuple[int, ...]) -> int:
+    def _look_up(self, written: str) -> Iterator[int]:
+        """Yield the atoms of a word that ask for it as it is written."""
+        exact = self._exact.get(written)
+        if exact is not None:
+            yield exact
+        for length in range(2, min(_FILED, len(written)) + 1):
+            for parts, atom in self._wild.get(written[:length], {}).items():
+                if is_like(written, parts):
+                    yield atom
+
+    def _code(self, found: tuple[int, ...]) -> int:
+        """Return the code of a word from its atoms, among which may be ``NOTHING``."""
+        atoms = tuple(atom for atom in found if atom != NOTHING)
         if len(atoms) <= 1:
             return atoms[0] if atoms else NOTHING
         if atoms not in self._codes:
@@ -66,19 +80,10 @@ class Lexicon(dict[str, int]):
             self._codes[atoms] = code
         return self._codes[atoms]
 
-    def _look_up(self, word: str) -> list[int]:
-        written = squeeze(word)
-        atoms = [self._stems.get(fold(word, self._language)), self._exact.get(written)]
-        for length in range(2, _FILED + 1):
-            for parts, atom in self._wild.get(written[:length], {}).items() if length <= len(written) else ():
-                if is_like(written, parts):
-                    atoms.append(atom)
-        return [atom for atom in atoms if atom is not None]
-
     def _atom(self, word: Word) -> int:
         match word.kind:
             case Kind.STEM:
-                stem = fold(word.text, self._language)
+                stem = self._folded[word.text]
                 return self._number(self._stems, stem, stem)
             case Kind.EXACT:
                 return self._number(self._exact, word.text, word.text)

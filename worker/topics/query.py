@@ -16,7 +16,7 @@ within five words. Terms are those of ``worker.topics.terms``.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from worker.topics.errors import RuleError
 from worker.topics.expressions import And, Close, Expression, Not, Or, finds
@@ -43,8 +43,7 @@ _FOREIGN = re.compile(r"[&|]+$|[!+\-~][\w\"(]|[!+\-~]$")
 _DISTANCE = re.compile(r"[1-9][0-9]{0,5}$")
 
 
-@dataclass(frozen=True, slots=True)
-class _Lexeme:
+class _Lexeme(NamedTuple):
     kind: str
     text: str
     start: int

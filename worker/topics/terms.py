@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from itertools import islice, product
 
 from worker.text import squeeze, tokens
@@ -30,6 +31,8 @@ MAX_WORDS = 30
 _MAX_SEQUENCES = 16
 _LETTERS_BEFORE_STAR = 2
 _SHORTEST_REST = 4
+#: Terms kept: topics share most of their words, and so the terms made of them.
+_REMEMBERED = 1 << 16
 _HYPHENS = frozenset("-\u2010\u2011")
 _STRAIGHT = str.maketrans(dict.fromkeys("“”„‟«»″＂", '"') | dict.fromkeys("‘’‚‛ʼ＇", "'"))
 # The prefixes that English writes solid, with a hyphen or alone; those of the second row only before a vowel
@@ -37,6 +40,8 @@ _STRAIGHT = str.maketrans(dict.fromkeys("“”„‟«»″＂", '"') | dict.fr
 # may stand here: "overtime" is not "over time".
 _PREFIX = re.compile(r"(?:non|anti|counter|multi|semi|ultra|cyber|mid|post|(?:re|pre|co)(?=[aeiou]))(?=\w)")
 _FIELD = re.compile(r"([A-Za-z]+):(?=\S)|(title|text):", re.IGNORECASE)
+#: A word of which nothing has to be found out; nearly all terms are such words.
+_SINGLE = re.compile(r"[A-Za-z0-9]+")
 _PIECE = re.compile(r"[\w*'\u00ad\u200b-\u200d\u2060]+")
 
 
@@ -71,12 +76,16 @@ def straighten(text: str) -> str:
     return text.translate(_STRAIGHT)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def read_term(source: str, field: str = "") -> Term:
     """Return the term that ``source`` writes; ``field`` is the one it stands in, if it names none itself.
 
     Raises:
         RuleError: it has no word, a wildcard or quote that cannot be understood, or a field that does not exist.
     """
+    if _SINGLE.fullmatch(source) and _prefix(source.lower()) is None:
+        word = Word(Kind.STEM, source)
+        return Term(source=f"{field}:{source}" if field else source, field=field, sequences=((word,),))
     text = straighten(source)
     start = len(text) - len(text.lstrip())
     text = text.rstrip()
