@@ -36,8 +36,9 @@ def main() -> None:
 
 def line(row: dict[str, Any]) -> str:
     """Return a row for people."""
-    figures = "  ".join(f"{key} {value}" for key, value in row.items() if key != "what")
-    return f"{row['what']}\n    {figures}"
+    what = row.get("what", f"percolator against the naive loop, {row.get('topics')} topics, {row.get('words')} words")
+    figures = "  ".join(f"{key} {value}" for key, value in row.items() if key not in {"what", "topics", "words"})
+    return f"{what}\n    {figures}"
 
 
 if __name__ == "__main__":
