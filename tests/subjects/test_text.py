@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.text import fold, sentences, spelling, squeeze, stemmer, terms, tokens, words
+from worker.text import (
+    Wording,
+    first_sentences,
+    fold,
+    folder,
+    plain,
+    sentences,
+    spelling,
+    squeeze,
+    squeezed,
+    stemmer,
+    terms,
+    tokens,
+    words,
+)
+from worker.text.spelling import _respelled
 
 _LETTERS = "aAéÉßİıſǅﬁ’'ʼ\u00ad\u200b-‑. !?\n\r\t导弹โลกกำลัง0_१"
 TEXTS = st.one_of(st.text(max_size=80), st.text(alphabet=_LETTERS, max_size=80))
 LANGUAGES = st.sampled_from([None, "en", "en-GB", "de", "zh", "tr", "xx", ""])
+
+#: Pieces that the spelling rules look for, and some that go before and after.
+_PARTS = ["is", "ys", "our", "ogu", "re", "ence", "ae", "oe", "l", "ll", "e", "ed", "es", "er", "ers", "ing", "able", "ation", "al", "s", "cent", "fib", "met", "theat", "dial", "duel", "arb", "col", "hon", "an", "p", "em", "aem", "paed", "fuel", "travel", "catal", "anal", "def", "off", "lic", "organ", "real", "t"]
 
 EQUAL = """programme program|programmes programs|defence defense|defenceless defenseless|centre center|centred centered
     |theatres theaters|neutralise neutralize|organisation organization|organised organizing|analyse analyze
@@ -94,6 +113,63 @@ def test_terms_and_words_are_the_tokens_without_offsets(text: str, language: str
 
 
 @given(TEXTS)
+def test_a_plain_text_has_the_words_of_the_text_where_they_stand(text: str) -> None:
+    """White space alone parts them, and squeezed they are the same."""
+    parted = plain(text)
+    if parted is not None:
+        assert squeezed(parted.split()) == squeezed(words(text))
+        assert [(t.start, t.end) for t in tokens(parted)] == [(t.start, t.end) for t in tokens(text)]
+        assert (len(parted), parted.count("\n")) == (len(text), text.count("\n"))
+        assert parted.isascii()
+
+
+def test_every_character_that_can_be_made_plain_keeps_its_words() -> None:
+    """Alone, inside a word and before an apostrophe: all of Unicode."""
+    for code in range(sys.maxunicode + 1):
+        text = f"a{chr(code)}b {chr(code)} o{chr(code)}'s"
+        parted = plain(text)
+        assert parted is None or squeezed(parted.split()) == squeezed(words(text)), hex(code)
+
+
+@pytest.mark.parametrize(
+    "text", ["Iran’s “red line” — again…", "Café, São Paulo’s £5", "don't 'quote' ''this''\n'or that'"]
+)
+def test_the_usual_signs_of_newspapers_can_be_made_plain(text: str) -> None:
+    """Curly quotes, dashes and accents do not make a text slow."""
+    assert plain(text) is not None
+
+
+@pytest.mark.parametrize("text", ["Straße", "Путин", "导弹", "co\u00adoperate", "zero\u200bwidth"])
+def test_a_text_with_letters_of_its_own_is_left_to_the_slow_way(text: str) -> None:
+    """No letter is dropped or replaced by several."""
+    assert plain(text) is None
+
+
+@given(TEXTS | TEXTS.map(lambda text: text * 12), st.data())
+def test_a_wording_knows_where_its_words_stand(text: str, data: st.DataObject) -> None:
+    """In whatever order they are asked for, and however often they repeat."""
+    wording, found = Wording(text), tokens(text)
+    assert squeezed(wording.words) == squeezed(words(text))
+    for nth in data.draw(st.permutations(range(len(found)))):
+        assert (wording.start(nth), wording.end(nth)) == (found[nth].start, found[nth].end)
+    assert wording.starts == [token.start for token in found]
+
+
+@given(TEXTS, LANGUAGES)
+def test_a_folder_folds(text: str, language: str | None) -> None:
+    """The dictionary and the function agree, and squeezing many words is squeezing each."""
+    assert [folder(language)[word] for word in words(text)] == [fold(word, language) for word in words(text)]
+    assert squeezed(words(text)) == [squeeze(word) for word in words(text)]
+
+
+@given(st.lists(st.sampled_from(_PARTS), max_size=5).map("".join))
+def test_no_word_that_a_rule_changes_is_passed_over(word: str) -> None:
+    """The quick look at a word finds every ending and letter on which the rules depend."""
+    if spelling(word) == word:
+        assert _respelled(word) == word
+
+
+@given(TEXTS)
 def test_no_letter_or_digit_is_lost_between_tokens(text: str) -> None:
     """Whatever is a word character belongs to a token."""
     covered = {place for token in tokens(text) for place in range(token.start, token.end)}
@@ -134,6 +210,12 @@ def test_a_language_has_its_own_stems() -> None:
     """German words are stemmed as German, and not at all where no stemmer is known."""
     assert fold("Verhandlungen", "de") == fold("Verhandlung", "de")
     assert fold("missiles", "zh") == "missiles"
+
+
+@given(TEXTS, st.integers(0, 4))
+def test_the_first_sentences_are_the_first_of_all(text: str, count: int) -> None:
+    """To stop early changes nothing."""
+    assert first_sentences(text, count) == sentences(text)[:count]
 
 
 @given(TEXTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cached_property
@@ -17,6 +18,7 @@ from worker.topics.windows import Span
 
 #: Set between paragraphs and fields, so that no window reaches across.
 _GAP = MAX_WITHIN + 1
+_LINE_BREAK = re.compile("\n")
 _HEAD_SENTENCES = 2
 
 
@@ -42,6 +44,11 @@ class Concordance:
         self._hits: dict[str, list[Span]] = {}
         self._evidence: dict[Span, Evidence] = {}
 
+    @property
+    def count(self) -> int:
+        """How many tokens there are."""
+        return len(self._wording.words)
+
     @cached_property
     def titled(self) -> int:
         """How many of the tokens stand in the title."""
@@ -50,7 +57,7 @@ class Concordance:
     @cached_property
     def paragraphs(self) -> list[int]:
         """The place of each token: one more than its neighbour's, and far more across a line break or field."""
-        return self._places([at for at, letter in enumerate(self._wording.text) if letter == "\n"])
+        return self._places([found.start() for found in _LINE_BREAK.finditer(self._wording.text)])
 
     @cached_property
     def sentences(self) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from worker.errors import WirewatchError
 
 
@@ -27,6 +29,7 @@ class RuleError(WirewatchError):
         return RuleError(self.message, self.column, path)
 
 
+@lru_cache(maxsize=1024)
 def place(path: tuple[str | int, ...]) -> str:
     """Return ``path`` as people write it: ``near[0].groups[1]``."""
     text = ""

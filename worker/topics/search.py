@@ -58,7 +58,8 @@ def _all(parts: tuple[Expression, ...], text: Concordance) -> Places | None:
 def windows_of(close: Close, text: Concordance) -> list[Span]:
     """Return the windows in which the groups of ``close`` stand together, whether denied or not."""
     groups = [group_hits(group, text) for group in close.groups]
-    if not all(groups):
+    # Most hits are far apart however their distance is counted; only the others ask where lines and sentences end.
+    if not all(groups) or not windows(groups, range(text.count), within=close.within, ordered=close.ordered):
         return []
     places = text.sentences if close.negated else text.paragraphs
     return windows(groups, places, within=close.within, ordered=close.ordered)

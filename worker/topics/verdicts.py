@@ -49,8 +49,10 @@ def verdict(rule: Rule, text: Concordance, *, explain: bool) -> Match | None:
     if elsewhere := other_place(topic, text.article):
         return _no(rule, text, elsewhere, _elsewhere(topic, elsewhere)) if explain else None
     found = _found(rule, text, to_the_end=explain)
+    if found is None:
+        return None
     if missing := next((clause for clause, places in found if places is None), None):
-        return _missing(rule, text, missing, found) if explain else None
+        return _missing(rule, text, missing, found)
     if veto := next((c for c in rule.vetoes if search(c.expression, text) is not None), None):
         return _no(rule, text, Reason.EXCLUDED, _vetoed(veto, text), SCORE_MISS) if explain else None
     if not rule.clauses or topic.require == "both":
@@ -60,21 +62,21 @@ def verdict(rule: Rule, text: Concordance, *, explain: bool) -> Match | None:
     return answer if answer.matched or explain else None
 
 
-def _found(rule: Rule, text: Concordance, *, to_the_end: bool) -> list[tuple[Clause, Places | None]]:
-    """Return anchors and clauses with what was found of each, up to the first miss unless ``to_the_end``."""
+def _found(rule: Rule, text: Concordance, *, to_the_end: bool) -> list[tuple[Clause, Places | None]] | None:
+    """Return anchors and clauses with what was found of each, or ``None`` at the first miss unless ``to_the_end``."""
     found: list[tuple[Clause, Places | None]] = []
     for clause in (*rule.anchors, *rule.clauses):
         places = search(clause.expression, text)
-        found.append((clause, places))
         if places is None and not to_the_end:
-            break
+            return None
+        found.append((clause, places))
     return found
 
 
 def _yes(rule: Rule, text: Concordance, found: Sequence[tuple[Clause, Places]]) -> Match:
     spans = _best_spans([spans for _, places in found for spans in places], text)
-    score = SCORE_HEAD if any(text.is_in_head(first) for first, _ in spans) else SCORE_BODY
-    fired = "; ".join(_fired(clause, text) for clause, _ in found)
+    score = SCORE_HEAD if spans and text.is_in_head(min(spans)[0]) else SCORE_BODY
+    fired = "; ".join([_fired(clause, text) for clause, _ in found])
     under = score < rule.topic.threshold
     return Match(
         article_id=text.article.id,
@@ -83,7 +85,7 @@ def _yes(rule: Rule, text: Concordance, found: Sequence[tuple[Clause, Places]]) 
         reason=Reason.BELOW_THRESHOLD if under else Reason.MATCHED,
         score=score,
         by="" if under else "rule",
-        evidence=tuple(text.evidence(span) for span in spans),
+        evidence=tuple([text.evidence(span) for span in spans]),
         clause=f"threshold: {rule.topic.threshold} ({fired})" if under else fired,
     )
 
@@ -117,8 +119,8 @@ def _best_spans(places: Places, text: Concordance) -> list[Span]:
         first, last = span
         return first >= text.titled, last - first, first
 
-    # Spans come in order, so that those of one length are ranked already.
-    ranked = [spans if len({b - a for a, b in spans}) == 1 else sorted(spans, key=worth) for spans in places]
+    # Spans of one length, as of a word, are ranked as they stand.
+    ranked = [sorted(spans, key=None if len({b - a for a, b in spans}) == 1 else worth) for spans in places]
     chosen: list[Span] = []
     for nth in range(max(map(len, ranked), default=0)):
         for spans in ranked:

@@ -1,0 +1,75 @@
+"""Trained models written as int8 ONNX files, the form that wirewatch loads.
+
+    python -m worker.training.export --model DIR --out FILE.onnx
+
+Weights are quantised dynamically, per channel, by onnxruntime. A verifier gives three logits a row (output
+``logits``, in the order of ``worker.training.claims.LABELS``), a bi-encoder one normalised vector a row (output
+``vector``). Inputs of both: ``input_ids``, ``attention_mask``, ``token_type_ids``, int64, (rows, tokens).
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from torch import Tensor, nn
+from torch.nn import functional
+
+from worker.training.encoder import Encoder, read_encoder
+from worker.training.verifier import load
+
+_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+class Vectors(nn.Module):
+    """An encoder that returns one normalised mean vector a row."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, tokens: Tensor, mask: Tensor, segments: Tensor) -> Tensor:
+        """Return the normalised mean of the token vectors."""
+        hidden = self.encoder(tokens, mask, segments)
+        weight = mask[:, :, None].to(hidden.dtype)
+        return functional.normalize((hidden * weight).sum(1) / weight.sum(1), dim=1)
+
+
+def write(model: nn.Module, path: Path, *, output: str) -> None:
+    """Write ``model`` to ``path`` as int8 ONNX."""
+    model.eval()
+    example = torch.randint(5, 1000, (2, 9))
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "whole.onnx"
+        torch.onnx.export(
+            model,
+            (example, torch.ones_like(example), torch.zeros_like(example)),
+            str(whole),
+            input_names=list(_INPUTS),
+            output_names=[output],
+            opset_version=17,
+            dynamo=False,
+            dynamic_axes={name: {0: "rows", 1: "tokens"} for name in _INPUTS} | {output: {0: "rows"}},
+        )
+        quantize_dynamic(whole, path, weight_type=QuantType.QInt8, per_channel=True, reduce_range=False)
+
+
+def main() -> None:
+    """Export one model as the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--model", type=Path, required=True, help="folder made by worker.training.verifier or .biencoder"
+    )
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    if (options.model / "verifier.pt").exists():
+        write(load(options.model)[0], options.out, output="logits")
+    else:
+        write(Vectors(read_encoder(options.model)), options.out, output="vector")
+
+
+if __name__ == "__main__":
+    main()
