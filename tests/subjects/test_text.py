@@ -31,7 +31,11 @@ TEXTS = st.one_of(st.text(max_size=80), st.text(alphabet=_LETTERS, max_size=80))
 LANGUAGES = st.sampled_from([None, "en", "en-GB", "de", "zh", "tr", "xx", ""])
 
 #: Pieces that the spelling rules look for, and some that go before and after.
-_PARTS = ["is", "ys", "our", "ogu", "re", "ence", "ae", "oe", "l", "ll", "e", "ed", "es", "er", "ers", "ing", "able", "ation", "al", "s", "cent", "fib", "met", "theat", "dial", "duel", "arb", "col", "hon", "an", "p", "em", "aem", "paed", "fuel", "travel", "catal", "anal", "def", "off", "lic", "organ", "real", "t"]
+_PARTS = [
+    "is", "ys", "our", "ogu", "re", "ence", "ae", "oe", "l", "ll", "e", "ed", "es", "er", "ers", "ing",
+    "able", "ation", "al", "s", "cent", "fib", "met", "theat", "dial", "duel", "arb", "col", "hon", "an", "p",
+    "em", "aem", "paed", "fuel", "travel", "catal", "anal", "def", "off", "lic", "organ", "real", "t",
+]  # fmt: skip
 
 EQUAL = """programme program|programmes programs|defence defense|defenceless defenseless|centre center|centred centered
     |theatres theaters|neutralise neutralize|organisation organization|organised organizing|analyse analyze
