@@ -31,7 +31,8 @@ def canonical(url: str) -> str:
     """
     url = url.strip()
     try:
-        parts = urlsplit(url)
+        # White space inside an address is a mistake of whoever wrote it, at the end of a path as anywhere else.
+        parts = urlsplit("".join(url.split()))
         port = parts.port
     except ValueError:
         return url
@@ -43,7 +44,7 @@ def canonical(url: str) -> str:
     path = parts.path.rstrip("/") or "/"
     pairs = [(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if not _TRACKING.match(k)]
     fragment = parts.fragment if _ROUTE_FRAGMENT.match(parts.fragment) else ""
-    return urlunsplit(("https", host, path, urlencode(sorted(pairs)), fragment))
+    return urlunsplit(("https", host, path, urlencode(sorted(pairs), errors="replace"), fragment))
 
 
 def absolute(base: str, link: str) -> str:

@@ -28,9 +28,11 @@ from worker.model import Member, Reason, Role, Story
 def test_the_migrations_make_the_tables_that_the_code_knows(tmp_path: Path) -> None:
     """A table changed without a migration fails here."""
     open_file(tmp_path / "ledger.sqlite").close()
-    with create_engine(f"sqlite:///{tmp_path / 'ledger.sqlite'}").connect() as connection:
+    engine = create_engine(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
         assert compare_metadata(context, metadata) == []
+    engine.dispose()
 
 
 def test_head_is_the_newest_migration() -> None:

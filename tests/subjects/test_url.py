@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from worker.url import absolute, canonical, host
@@ -44,6 +44,8 @@ def test_addresses_of_other_pages_differ(other: str) -> None:
     assert canonical(other) != "https://wire.example/news/1"
 
 
+@example("https://wire.example/\x85#")
+@example("https://wire.example/ ?a= \ud800")
 @given(st.text(max_size=80).map(lambda path: "https://wire.example/" + path))
 def test_the_form_is_its_own_form(url: str) -> None:
     """Applying the rule twice changes nothing."""

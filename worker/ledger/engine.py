@@ -38,8 +38,12 @@ class Ledger:
         address = make_url(url)
         self._name = _printable(address)
         self._engine = _engine(address, durable=durable)
-        with self._translated():
-            upgrade(self._engine, name=self._name)
+        try:
+            with self._translated():
+                upgrade(self._engine, name=self._name)
+        except BaseException:
+            self._engine.dispose()
+            raise
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
