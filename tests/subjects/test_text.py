@@ -31,11 +31,9 @@ TEXTS = st.one_of(st.text(max_size=80), st.text(alphabet=_LETTERS, max_size=80))
 LANGUAGES = st.sampled_from([None, "en", "en-GB", "de", "zh", "tr", "xx", ""])
 
 #: Pieces that the spelling rules look for, and some that go before and after.
-_PARTS = [
-    "is", "ys", "our", "ogu", "re", "ence", "ae", "oe", "l", "ll", "e", "ed", "es", "er", "ers", "ing",
-    "able", "ation", "al", "s", "cent", "fib", "met", "theat", "dial", "duel", "arb", "col", "hon", "an", "p",
-    "em", "aem", "paed", "fuel", "travel", "catal", "anal", "def", "off", "lic", "organ", "real", "t",
-]  # fmt: skip
+_PARTS = ["is", "ys", "our", "ogu", "re", "ence", "ae", "oe", "l", "ll", "e", "ed", "es", "er", "ers", "ing", "able"]
+_PARTS += ["ation", "al", "s", "cent", "fib", "met", "theat", "dial", "duel", "arb", "col", "hon", "an", "p", "em"]
+_PARTS += ["aem", "paed", "fuel", "travel", "catal", "anal", "def", "off", "lic", "organ", "real", "t"]
 
 EQUAL = """programme program|programmes programs|defence defense|defenceless defenseless|centre center|centred centered
     |theatres theaters|neutralise neutralize|organisation organization|organised organizing|analyse analyze
@@ -129,10 +127,11 @@ def test_a_plain_text_has_the_words_of_the_text_where_they_stand(text: str) -> N
 
 def test_every_character_that_can_be_made_plain_keeps_its_words() -> None:
     """Alone, inside a word and before an apostrophe: all of Unicode."""
-    for code in range(sys.maxunicode + 1):
-        text = f"a{chr(code)}b {chr(code)} o{chr(code)}'s"
-        parted = plain(text)
-        assert parted is None or squeezed(parted.split()) == squeezed(words(text)), hex(code)
+    made = [c for c in map(chr, range(sys.maxunicode + 1)) if (c.isalnum() or c < "\u3000") and plain(c) is not None]
+    assert len(made) > 1_000
+    for character in made:
+        text = f"a{character}b {character} o{character}'s"
+        assert squeezed((plain(text) or "").split()) == squeezed(words(text)), hex(ord(character))
 
 
 @pytest.mark.parametrize(
