@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 
 class Reason(StrEnum):
@@ -36,6 +36,7 @@ class Reason(StrEnum):
     NO_MATCH = "no-match"
     BELOW_THRESHOLD = "below-threshold"
     UNLIKE = "unlike"
+    OPPOSES = "opposes"
     ANCHOR_MISSING = "anchor-missing"
     EXCLUDED = "excluded"
     OTHER_LANGUAGE = "other-language"
@@ -174,6 +175,8 @@ class Topic:
     #: ``either``: rule or meaning; ``both``: rule and meaning.
     require: str = "either"
     threshold: float = 0.5
+    #: ``alert``: an article that says the opposite is a match as well, with the stance ``opposes``.
+    on_opposite: str = "ignore"
     languages: tuple[str, ...] = ()
     outlets: tuple[str, ...] = ()
     #: Channel ids that replace the routes for this topic.
@@ -252,11 +255,46 @@ class Match:
     evidence: tuple[Evidence, ...] = ()
     #: The clause that fired, or the one that was missing, in the words of the topic file.
     clause: str = ""
+    #: ``opposes`` for a match that says the opposite (``Topic.on_opposite``), ``states`` for any other.
+    stance: str = "states"
 
     @property
     def matched(self) -> bool:
         """Whether the answer is yes."""
         return self.reason is Reason.MATCHED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked about the last passages of an article when the models leave it open."""
+
+    #: The claims of the topic: a passage that states one of them is a match.
+    claims: tuple[str, ...]
+    #: Claims that must not be taken for them.
+    unlike: tuple[str, ...]
+    #: The article's title, and its passages in question, the best first.
+    title: str
+    passages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """The answer to a ``Question``."""
+
+    #: ``states``, ``opposes`` or ``other``.
+    stance: str
+    #: Which passage says so: its number, from 0.
+    passage: int = 0
+    #: How sure the answer is, 0 to 1.
+    confidence: float = 1.0
+
+
+class Judge(Protocol):
+    """Somebody who reads claims and passages better than the models, at a price."""
+
+    def ask(self, question: Question) -> Opinion | None:
+        """Return the answer, or ``None`` when there is none to be had now; it never raises."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

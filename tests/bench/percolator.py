@@ -94,7 +94,7 @@ def rows(rounds: int) -> list[dict[str, Any]]:
     return [_row(*size, rounds=rounds) for size in _SIZES]
 
 
-def _row(topics: int, common: bool, naive_articles: int, *, rounds: int) -> dict[str, Any]:  # noqa: FBT001 - from a table
+def _row(topics: int, common: bool, naive_articles: int, *, rounds: int) -> dict[str, Any]:
     world = World(seed=topics)
     groups = [world.groups(common=common) for _ in range(topics)]
     begun = process_time()

@@ -304,12 +304,24 @@ def test_thirty_mistakes_are_named_at_once(tmp_path: Path) -> None:
     assert places == sorted(places)
 
 
-def test_a_phrase_alone_says_that_it_cannot_match(tmp_path: Path) -> None:
+def test_a_phrase_says_that_it_cannot_match_when_meaning_is_off(tmp_path: Path) -> None:
     """Without a model a phrase matches nothing, which must not look like news about nothing."""
     (tmp_path / "t.yaml").write_text("topics:\n  - {id: a, topic: missile program non-negotiable}\n")
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "service.yaml").write_text("meaning: {model: off}\n")
     found = ends_well(wirewatch("replay", SEEDS, "--topics", "t.yaml", "--json", cwd=tmp_path), 0)
-    assert "t.yaml:2:5: meaning disabled: this version ships no model; topic a cannot match" in found.err
+    assert "meaning disabled: meaning.model is off in service.yaml; topic a cannot match" in found.err
     assert summary(found.out)["matches"] == 0
+    found = ends_well(wirewatch("check", "--topics", "t.yaml", cwd=tmp_path), 0)
+    assert "t.yaml:2:5: warning: meaning disabled: meaning.model is off" in found.out
+
+
+def test_a_phrase_alone_finds_the_seeds(tmp_path: Path) -> None:
+    """What a person would type is a topic."""
+    (tmp_path / "t.yaml").write_text("topics:\n  - {id: a, topic: missile program non-negotiable}\n")
+    found = ends_well(wirewatch("replay", SEEDS, "--topics", "t.yaml", "--json", cwd=tmp_path), 0)
+    assert summary(found.out)["matches"] == 5
+    assert {line["by"] for line in map(json.loads, found.out.splitlines()) if line["kind"] == "alert"} == {"meaning"}
 
 
 def test_no_topics_at_all_are_said_to_match_nothing(tmp_path: Path) -> None:

@@ -96,11 +96,23 @@ def test_match_of_odd_characters_keeps_the_offsets_and_the_terminal(tmp_path: Pa
     assert title[evidence["start"] : evidence["end"]] == evidence["text"] == "missile programme is not negotiable"
 
 
+def test_match_by_meaning_needs_no_rule(tmp_path: Path) -> None:
+    """The evidence is the passage, and a no has the nearest one with its scores."""
+    (tmp_path / "t.yaml").write_text("topics: [{id: a, topic: missile program non-negotiable}]\n")
+    articles = [{"id": "1", "title": CLAIM}, {"id": "2", "title": "Frost is expected in the hills tonight"}]
+    given = "\n".join(map(json.dumps, articles))
+    yes, no = lines(ends_well(wirewatch("match", "--topics", "t.yaml", "--all", cwd=tmp_path, stdin=given), 0))
+    assert (yes["matched"], yes["by"], yes["evidence"][0]["text"]) == (True, "meaning", CLAIM)
+    assert (no["matched"], no["why_not"]) == (False, "no-match: meaning: no passage is about its subject")
+
+
 def test_match_says_when_a_topic_cannot_match(tmp_path: Path) -> None:
     """A phrase without a rule needs a model, and a file without topics needs topics."""
     (tmp_path / "t.yaml").write_text("topics: [{id: a, topic: missile program non-negotiable}]\n")
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "service.yaml").write_text("meaning: {model: off}\n")
     found = ends_well(wirewatch("match", "--topics", "t.yaml", cwd=tmp_path, stdin=json.dumps({"title": CLAIM})), 0)
-    assert "t.yaml:1:10: meaning disabled" in found.err
+    assert "meaning disabled: meaning.model is off in service.yaml; topic a cannot match" in found.err
     (tmp_path / "t.yaml").write_text("topics: []\n")
     assert "there are no topics" in wirewatch("match", "--topics", "t.yaml", cwd=tmp_path).err
 

@@ -55,7 +55,7 @@ def test_a_file_that_cannot_be_written_is_worth_another_try(tmp_path: Path) -> N
 
 
 @given(st.lists(st.binary(min_size=1, max_size=20).filter(lambda b: b"\n" not in b), max_size=6), st.booleans())
-def test_lines_are_appended_whole(tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], torn: bool) -> None:  # noqa: FBT001
+def test_lines_are_appended_whole(tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], torn: bool) -> None:
     """Whatever stood there, the file ends with the new line after whole ones."""
     path = tmp_path_factory.mktemp("lines") / "file"
     path.write_bytes(b"".join(line + b"\n" for line in lines) + (b"torn" if torn else b""))

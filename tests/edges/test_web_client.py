@@ -120,7 +120,7 @@ def test_a_redirect_leads_nowhere_it_should_not(site: Site, location: str) -> No
 
 
 @pytest.mark.parametrize("allow", [False, ("127.77.0.0/16",)], ids=["public-only", "another-network"])
-def test_no_connection_is_made_to_a_private_address(site: Site, allow: bool | tuple[str, ...]) -> None:  # noqa: FBT001
+def test_no_connection_is_made_to_a_private_address(site: Site, allow: bool | tuple[str, ...]) -> None:
     """The server sees nothing at all."""
     with pytest.raises(Unusable, match="not a public address"):
         get(site, allow_private=allow)

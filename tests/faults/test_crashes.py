@@ -54,7 +54,7 @@ class _Countdown:
 def test_no_alert_is_lost_or_repeated_whichever_transaction_a_replay_dies_in(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    committed: bool,  # noqa: FBT001 - a parameter of the test
+    committed: bool,
 ) -> None:
     """Every transaction of the replay in turn; then it runs again, and the receiver has each alert once."""
     whole = _Countdown(10**9, committed=committed)

@@ -306,7 +306,7 @@ def test_a_delivery_in_doubt_is_held_and_shown(house: House) -> None:
 )
 def test_a_worker_that_died_while_sending_leaves_a_doubt_that_is_resolved(
     house: House,
-    has: bool | None,  # noqa: FBT001 - a parameter of the test
+    has: bool | None,
     reason: Reason,
     times: int,
 ) -> None:
@@ -321,7 +321,7 @@ def test_a_worker_that_died_while_sending_leaves_a_doubt_that_is_resolved(
 
 
 @pytest.mark.parametrize("refused", [True, False], ids=["never", "too-often"])
-def test_an_alert_that_cannot_be_delivered_is_a_dead_letter_that_can_be_redriven(house: House, refused: bool) -> None:  # noqa: FBT001
+def test_an_alert_that_cannot_be_delivered_is_a_dead_letter_that_can_be_redriven(house: House, refused: bool) -> None:
     """A refusal buries at once, failures after five attempts; given back, it is sent."""
     channel = Moody(*[Unusable("no such channel")] if refused else [Retryable("busy")] * MAX_ATTEMPTS)
     ready(house, channel)

@@ -28,10 +28,11 @@ def decisions(
     routes: Sequence[Route] = TO_SCREEN,
     times: Sequence[datetime] = (),
     asked: Topic | None = None,
+    stance: str = "states",
 ) -> list[Decision]:
     """Return the decisions about one match at noon."""
     return decide(
-        match=match(),
+        match=match(stance=stance),
         article=article(),
         topic=asked or topic(),
         story=STORY,
@@ -165,7 +166,7 @@ def test_a_topics_own_channels_replace_the_routes() -> None:
     ],
     ids=["wild-card", "other-topic", "outlet-caseless", "other-outlet", "other-language", "language"],
 )
-def test_routes_choose_by_topic_outlet_and_language(route: Route, fits: bool) -> None:  # noqa: FBT001
+def test_routes_choose_by_topic_outlet_and_language(route: Route, fits: bool) -> None:
     """All conditions of a route must hold."""
     assert bool(channels_for(topic(), article(language="en"), [route])) is fits
 
@@ -201,3 +202,16 @@ def test_quiet_hours_of_another_form_are_refused(text: str) -> None:
     """The error says what was expected."""
     with pytest.raises(ValueError, match=r"expected|hour|zone|same time"):
         parse_quiet_hours(text)
+
+
+@pytest.mark.parametrize("told", [[sent()], [waiting()]], ids=["told", "waiting"])
+def test_a_stance_flip_is_a_development_that_nothing_takes_in(told: list[Told]) -> None:
+    """A report of the opposite is told for itself, also where another report would be counted only."""
+    decision = one(role=Role.REPORT, told=told, stance="opposes")
+    assert decision.alert is not None
+    assert decision.alert.role is Role.DEVELOPMENT
+
+
+def test_a_copy_of_the_opposite_is_told_to_nobody() -> None:
+    """Who has heard of a flip does not hear of it again."""
+    assert one(role=Role.COPY, told=[sent()], stance="opposes").reason is Reason.COPY

@@ -131,7 +131,7 @@ def test_retry_after_is_a_floor_for_the_next_poll() -> None:
     [("baseline", False, False), ("baseline", True, True), ("all", False, True), (timedelta(hours=1), False, True)],
     ids=["past-of-a-new-feed", "known-feed", "all", "within-the-span"],
 )
-def test_what_a_feed_holds_at_its_first_poll(first_poll: str | timedelta, known_feed: bool, news: bool) -> None:  # noqa: FBT001
+def test_what_a_feed_holds_at_its_first_poll(first_poll: str | timedelta, known_feed: bool, news: bool) -> None:
     """The past of a new feed is no news unless the configuration says so."""
     polling = Polling(first_poll=first_poll)
     assert is_news(entry(), first_poll=not known_feed, polling=polling, now=NOON) is news

@@ -158,9 +158,6 @@ def test_a_feed_in_a_greater_hurry_than_the_service_is_a_warning(tmp_path: Path)
         ("service", "ledger: postgresql+psycopg://h/d", "ledger: sqlite"),
         ("service", "polling: {adaptive: false}", "polling: {adaptive: true}"),
         ("service", "polling: {permanent_after: 5}", "polling: {permanent_after: 3}"),
-        ("service", "meaning: {model: models/mine}", "meaning: {model: off}"),
-        ("service", "meaning: {verifier: hub:a/b@c}", "meaning: {verifier: default}"),
-        ("service", "meaning: {judge: {url: https://x.example}}", "meaning: {judge: }"),
         ("service", "console: {listen: '127.0.0.1:1'}", "console: {listen: '127.0.0.1:8484'}"),
         ("service", "console: {token: abc}", "console: {token: '${WIREWATCH_TOKEN:-}'}"),
         ("service", "heartbeat: {url: https://x.example}", "heartbeat: {url: ''}"),
@@ -175,6 +172,14 @@ def test_a_key_that_is_not_acted_on_yet_is_a_warning_when_it_asks_for_something(
     (warning,) = _warnings(_write(tmp_path, **{file: text}))
     assert "accepted but not acted on by this version" in warning
     assert _warnings(_write(tmp_path, **{file: quiet})) == []
+
+
+def test_every_key_of_meaning_is_acted_on(tmp_path: Path) -> None:
+    """Models and a judge are used, so nothing is said about them."""
+    commit = "0123456789abcdef" * 2 + "01234567"
+    judge = "{url: https://x.example, budget_per_hour: 5, timeout: 9s}"
+    text = f"meaning: {{model: off, verifier: hub:a/b@{commit}, judge: {judge}}}"
+    assert _warnings(_write(tmp_path, service=text)) == []
 
 
 def test_a_file_of_topics_can_stand_in_for_the_configured_one(tmp_path: Path) -> None:

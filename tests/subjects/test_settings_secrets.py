@@ -35,7 +35,7 @@ ledger: "mysql://user:X@h"
 workers: X
 network: {allow_private: [X], allow_ports: [X], max_body: X, deadline: X}
 polling: {adaptive: X, first_poll: X}
-meaning: {judge: {url: "X", key: [X]}}
+meaning: {model: "X", verifier: "hub:X", judge: {url: "X", key: [X], budget_per_hour: X, timeout: X}}
 console: {listen: X, token: [X]}
 heartbeat: {url: "X"}
 """
@@ -54,7 +54,7 @@ _TOPICS = """
 
 @pytest.mark.parametrize(
     ("text", "least"),
-    [(_ALERTS, 15), (_SERVICE, 13), (_FEEDS, 6), (_TOPICS, 8)],
+    [(_ALERTS, 15), (_SERVICE, 17), (_FEEDS, 6), (_TOPICS, 8)],
     ids=["alerts", "service", "feeds", "topics"],
 )
 def test_what_came_from_the_environment_is_in_no_message(text: str, least: int) -> None:

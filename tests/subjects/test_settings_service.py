@@ -1,18 +1,25 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from worker.feeds.polling import Polling
 from worker.ledger.retention import Retention
+from worker.settings import hub
 from worker.settings.document import parse
+from worker.settings.models import MODEL_FILES
 from worker.settings.part import Part
 from worker.settings.service_file import read_service
 from worker.settings.values import Console, Heartbeat, Judge, Meaning, Service
+from worker.topics.meaning.models import FILES, MANIFEST
 from worker.web.network import Network
 
-_ENV = {"PASSWORD": "hunter2", "N": "7", "YES": "True"}
+_COMMIT = "0123456789abcdef0123456789abcdef01234567"
+_ENV = {"PASSWORD": "hunter2", "N": "7", "YES": "True", "COMMIT": _COMMIT}
 
 
 def _read(text: str) -> Part[Service]:
@@ -42,7 +49,8 @@ def test_every_key_is_read() -> None:
         network: {allow_private: [127.77.0.0/16, "::1"], allow_ports: [8080], max_body: 1MiB, deadline: 5s,
                   max_redirects: 0, per_host_concurrency: 1, per_host_gap: 0}
         polling: {adaptive: false, min_interval: 1s, max_interval: 2h, permanent_after: 1, first_poll: 24h}
-        meaning: {model: off, verifier: "hub:o/n@r", judge: {url: "https://x.example", model: m, key: "${PASSWORD}"}}
+        meaning: {model: off, verifier: "hub:o/n@${COMMIT}", judge: {url: "https://x.example", model: m,
+                  key: "${PASSWORD}", budget_per_hour: 0, timeout: 1m}}
         console: {listen: "[::1]:80", token: "${PASSWORD}"}
         retention: {articles: 1d, seen: 2d, alerts: 3d, dead: 4d}
         heartbeat: {url: "https://x.example/${PASSWORD}", every: 1m}
@@ -70,7 +78,11 @@ def test_every_key_is_read() -> None:
             first_poll=timedelta(hours=24),
         ),
         meaning=Meaning(
-            model="off", verifier="hub:o/n@r", judge=Judge(url="https://x.example", model="m", key="hunter2")
+            model="off",
+            verifier=f"hub:o/n@{_COMMIT}",
+            judge=Judge(
+                url="https://x.example", model="m", key="hunter2", budget_per_hour=0, timeout=timedelta(minutes=1)
+            ),
         ),
         console=Console(host="::1", port=80, token=_ENV["PASSWORD"]),
         retention=Retention(
@@ -146,6 +158,20 @@ def test_private_addresses_are_allowed_all_none_or_by_network(setting: str, allo
         ("meaning: {judge: {model: m}}", 18, "url: missing"),
         ("meaning: {judge: {url: x}}", 24, "url: expected a URL"),
         ("meaning: {model: false}", 18, "model: expected text, found true or false without quotes; put it in quotes"),
+        ("meaning: {model: ''}", 18, "model: expected text, found an empty one"),
+        ("meaning: {model: defualt}", 18, 'there is no directory "defualt"; did you mean "default"?'),
+        ('meaning: {model: "a\\0b"}', 18, "model: expected default, off or a directory; there is no directory"),
+        (f"meaning: {{model: 'hub:o/n@{_COMMIT}'}}", 18, "model: expected default, off or a directory; only meaning."),
+        ("meaning: {verifier: nowhere/here}", 21, "verifier: expected default, off, a directory or hub:OWNER/NAME@"),
+        ("meaning: {verifier: 'hub:o/n'}", 21, "verifier: expected hub:OWNER/NAME@REVISION; the revision is missing"),
+        ("meaning: {verifier: 'hub:o/n@'}", 21, "the revision is missing: write the commit, all 40 hexadecimal digits"),
+        ("meaning: {verifier: 'hub:o/n@main'}", 21, "the revision is the name of a branch or a tag, whose files can"),
+        ("meaning: {verifier: 'hub:o/n@0a1b2c3'}", 21, "the revision has 7 digits; write the commit, all 40"),
+        (f"meaning: {{verifier: 'hub:o@{_COMMIT}'}}", 21, "where OWNER/NAME is the name of a model repository"),
+        (f"meaning: {{verifier: 'hub:o/../n@{_COMMIT}'}}", 21, "where OWNER/NAME is the name of a model repository"),
+        (f"meaning: {{verifier: 'hub:../n@{_COMMIT}'}}", 21, "where OWNER/NAME is the name of a model repository"),
+        ("meaning: {judge: {url: https://x.example, budget_per_hour: -1}}", 60, "budget_per_hour: must be at least 0"),
+        ("meaning: {judge: {url: https://x.example, timeout: 0s}}", 52, "timeout: expected a duration longer than 0"),
         ("console: {listen: 8484}", 19, "listen: expected text, found a number"),
         ("console: {listen: '127.0.0.1'}", 19, "is no host:port"),
         ("console: {listen: 'h:99999'}", 19, "is no host:port"),
@@ -166,3 +192,67 @@ def test_an_open_console_without_a_token_is_odd() -> None:
     assert _read("console: {listen: '0.0.0.0:8484'}").warnings
     assert not _read("console: {listen: '0.0.0.0:8484', token: t}").warnings
     assert not _read("console: {listen: 'localhost:8484'}").warnings
+
+
+def _directory(path: Path, *names: str) -> Path:
+    for name in names:
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(b"x")
+    return path
+
+
+def test_a_directory_of_models_is_accepted_when_it_holds_them(tmp_path: Path) -> None:
+    """Every file that the models are read from must be there."""
+    folder = _directory(tmp_path / "models", *MODEL_FILES)
+    assert _service(f"meaning: {{model: '{folder}'}}").meaning.model == str(folder)
+    (folder / "encoder.onnx").unlink()
+    (folder / "table.npz").unlink()
+    (problem,) = _read(f"meaning: {{model: '{folder}'}}").problems
+    assert (problem.line, problem.column) == (1, 18)
+    assert problem.message.endswith("lacks table.npz and encoder.onnx")
+
+
+def test_the_files_of_a_model_are_those_that_are_read() -> None:
+    """The names stand twice, because the module that reads them is dear to import."""
+    assert (MANIFEST, *FILES) == MODEL_FILES
+
+
+@pytest.mark.parametrize("model", ["model.onnx", "onnx/model_quantized.onnx"])
+def test_a_directory_with_a_verifier_is_accepted(tmp_path: Path, model: str) -> None:
+    """The layout is that of the repositories of the hub."""
+    folder = _directory(tmp_path / "nli", "config.json", "tokenizer.json", model)
+    assert _service(f"meaning: {{verifier: '{folder}'}}").meaning.verifier == str(folder)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ((), "config.json and tokenizer.json: missing"),
+        (("config.json", "model.onnx"), "tokenizer.json: missing"),
+        (("config.json", "tokenizer.json", "pytorch_model.bin"), "there is no .onnx file"),
+        (("config.json", "tokenizer.json", "deep/down/model.onnx"), "there is no .onnx file"),
+        (("config.json", "tokenizer.json", "model.onnx", "model.onnx_data"), "weights in a second file"),
+    ],
+)
+def test_a_directory_without_a_verifier_is_a_mistake_at_its_place(
+    tmp_path: Path, names: tuple[str, ...], message: str
+) -> None:
+    """What is missing is found when the configuration is read, not when the first article comes."""
+    folder = _directory(tmp_path, "README", *names)
+    (problem,) = _read(f"meaning:\n  verifier: '{folder}'").problems
+    assert (problem.line, problem.column) == (2, 13)
+    assert message in problem.message
+
+
+@given(
+    st.from_regex(r"[A-Za-z0-9_]{1,9}(?:[.-][A-Za-z0-9_]{1,9})?", fullmatch=True),
+    st.from_regex(r"[A-Za-z0-9_]{1,9}(?:[.-][A-Za-z0-9_]{1,9})?", fullmatch=True),
+    st.from_regex(r"[0-9A-Fa-f]{40}", fullmatch=True),
+)
+def test_a_model_of_a_hub_has_a_name_and_a_commit(owner: str, name: str, commit: str) -> None:
+    """Whatever a repository is called, its name comes back as it is and the commit in lower case."""
+    assert hub.parse(f"hub:{owner}/{name}@{commit}") == (f"{owner}/{name}", commit.lower())
+    with pytest.raises(ValueError, match="digits"):
+        hub.parse(f"hub:{owner}/{name}@{commit[:-1]}")
+    with pytest.raises(ValueError, match="branch or a tag"):
+        hub.parse(f"hub:{owner}/{name}@v{commit}")

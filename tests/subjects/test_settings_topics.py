@@ -214,19 +214,9 @@ def test_a_file_of_another_shape_is_refused(text: str) -> None:
     assert _read(text).problems
 
 
-@pytest.mark.parametrize(
-    ("topic", "lost"),
-    [
-        ("topic: a phrase", "topic x cannot match"),
-        ("meaning: [It flies.]", "topic x cannot match"),
-        ("{id: x, any: [rocket], require: both, meaning: [It flies.]}", "topic x cannot match"),
-        ("{id: x, any: [rocket], meaning: [It flies.]}", "topic x matches by its rule alone"),
-        ("{id: x, any: [rocket], topic: a phrase}", None),
-        ("{id: x, any: [rocket]}", None),
-    ],
-)
-def test_a_topic_that_loses_something_without_a_model_says_so(topic: str, lost: str | None) -> None:
-    """This version has no model that decides by meaning, and nothing is lost in silence."""
-    text = f"- {topic}" if topic.startswith("{") else f"- id: x\n  {topic}"
-    warnings = _read(text).warnings
-    assert [w.message for w in warnings] == ([f"meaning disabled: this version ships no model; {lost}"] if lost else [])
+@pytest.mark.parametrize(("written", "kept"), [("", "ignore"), ("on_opposite: alert", "alert")])
+def test_what_becomes_of_the_opposite_can_be_chosen(written: str, kept: str) -> None:
+    """It is ignored unless a topic asks for it."""
+    (topic,) = _read(f"- id: x\n  meaning: [It flies high.]\n  {written}").value.topics
+    assert topic.value.on_opposite == kept
+    assert "ignore or alert" in _read("- {id: x, any: [y], on_opposite: tell}").problems[0].message

@@ -236,8 +236,11 @@ def test_a_mistake_reads_like_a_line_of_a_report() -> None:
 @pytest.mark.parametrize(
     ("changes", "path", "said"),
     [
-        ({"any": ()}, (), "meaning is disabled, so this topic cannot match"),
-        ({"require": "both"}, ("require",), "meaning is disabled"),
+        ({"any": ()}, (), "a phrase alone is less sure"),
+        ({"require": "both"}, ("require",), "both needs sentences under meaning"),
+        ({"meaning": ("A government says no.",)}, ("meaning",), "without unlike sentences"),
+        ({"meaning": ("It says no.",), "unlike": ("It says yes.",)}, ("meaning", 0), "too short for a claim"),
+        ({"on_opposite": "alert"}, ("on_opposite",), "only meaning can tell an opposite"),
         ({"threshold": 0.91}, ("threshold",), "at most 0.9"),
         ({"any": ("missile", "the")}, ("any",), "almost everything"),
         ({"any": (), "all": ("of the",)}, ("all", 0), "almost everything"),
@@ -279,7 +282,7 @@ def test_lint_says_what_an_author_may_not_mean(changes: dict[str, Any], path: tu
         {"any": ("=missile", "missile", "missil*")},
         {"any": ("Bosnia and Herzegovina",)},
         {"query": '"war and peace" OR missile'},
-        {"meaning": ("A government says no.",)},
+        {"meaning": ("A government says no.",), "unlike": ("A government says yes.",)},
     ],
 )
 def test_lint_is_silent_on_what_makes_sense(changes: dict[str, Any]) -> None:

@@ -73,14 +73,18 @@ def decide(
 
     The first match of a topic in a story is told as ``first``, whatever the article is to the story. Of later ones a
     copy is never told; a report or development is an update, unless an alert that still waits will count it anyway.
+    An article that says the opposite is a development, and no other alert speaks for it.
     """
+    flipped = match.stance == "opposes"
+    if flipped and role is Role.REPORT:
+        role = Role.DEVELOPMENT
     channels = channels_for(topic, article, routes)
     if not channels:
         return [Decision(channel_id="", reason=Reason.NO_ROUTE)]
     decisions = []
     for channel in channels:
         before = [t for t in told if t.alert.channel_id == channel]
-        reason = _follow_up(role, before, policy) if before else None
+        reason = _follow_up(role, before, policy, flipped=flipped) if before else None
         if reason is not None:
             decisions.append(Decision(channel_id=channel, reason=reason))
             continue
@@ -90,12 +94,14 @@ def decide(
     return decisions
 
 
-def _follow_up(role: Role, before: Sequence[Told], policy: Policy) -> Reason | None:
+def _follow_up(role: Role, before: Sequence[Told], policy: Policy, *, flipped: bool) -> Reason | None:
     """Return why a follow-up is not told on its own; ``None`` when it is."""
     if role is Role.COPY:
         return Reason.COPY
     if policy.follow_up == "never":
         return Reason.FOLLOW_UP_OFF
+    if flipped:
+        return None
     waiting = [t.alert.role for t in before if t.waits]
     # A report that waits takes in other reports, but a development is told for itself; a first alert takes in all.
     if Role.FIRST in waiting or (waiting and role is Role.REPORT):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from worker.cli.options import common, config_dir, emit, say
+from worker.cli.options import DEFAULT_STATE, common, config_dir, emit, meaning_for, say, state_dir
 
 if TYPE_CHECKING:
     from worker.errors import Problem
@@ -27,11 +27,14 @@ def check(*, topics: Path | None, as_json: bool) -> int:
     Errors are printed as file:line:column with what was expected. Exit code 2 when there are any, 0 when there are only
     warnings.
     """
+    from worker.build.meaning import open_meaning, remarks
     from worker.settings.checking import check as check_files
-    from worker.settings.checking import render
+    from worker.settings.checking import render, with_remarks
 
     directory, named = config_dir()
     report = check_files(directory, os.environ, topics_file=topics, required=named)
+    opened = open_meaning(report.service, report.topics, state=state_dir() or DEFAULT_STATE)
+    report = with_remarks(report, remarks(report.topics, opened))
     if as_json:
         emit(
             {
@@ -70,7 +73,8 @@ def test(*, topics: Path | None, as_json: bool) -> int:
     for topic in tested:
         for lint in lint_topic(topic):
             say(f"lint: {topic.id}: {lint}", err=True)
-    results = [result for topic in tested for result in run_examples(topic)]
+    meaning = meaning_for(tested)
+    results = [result for topic in tested for result in run_examples(topic, meaning)]
     for result in results:
         _show(result, as_json=as_json)
     failed = sum(not result.passed for result in results)

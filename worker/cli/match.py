@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from worker.cli.options import common, emit, say
+from worker.cli.options import common, emit, meaning_for, say
 
 if TYPE_CHECKING:
     from worker.errors import Problem
@@ -37,7 +37,7 @@ def match(*, topics: Path, articles: str, everything: bool, as_json: bool) -> in
     asked, warnings = topics_and_warnings(topics, os.environ)
     for warning in warnings:
         say(f"note: {warning}", err=True)
-    matcher = compile_topics(asked)
+    matcher = compile_topics(asked, meaning=meaning_for(asked))
     problems: list[Problem] = []
     for article in lines.read(articles, problems):
         for answer in matcher.judge(article) if everything else matcher.match(article):

@@ -8,11 +8,15 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from worker.model import Topic
+    from worker.topics.meant import Meaning
 
 DEFAULT_CONFIG = Path("config")
 DEFAULT_STATE = Path(".wirewatch")
@@ -78,6 +82,17 @@ def state_dir() -> Path | None:
     """Return the state directory that was named on the command line, if one was."""
     named: Path | None = _chosen().get("state")
     return named
+
+
+def meaning_for(topics: Sequence[Topic]) -> Meaning | None:
+    """Return what decides by meaning for ``topics``, as service.yaml says; what is disabled is said on stderr."""
+    from worker.build.meaning import notes, open_meaning
+    from worker.settings import load_service
+
+    opened = open_meaning(load_service(config_dir()[0], os.environ), topics, state=state_dir() or DEFAULT_STATE)
+    for note in notes(topics, opened):
+        say(f"note: {note}", err=True)
+    return opened.meaning
 
 
 def _chosen() -> dict[str, Any]:

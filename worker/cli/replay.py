@@ -45,6 +45,7 @@ def replay(*, path: Path, topics: Path | None, as_json: bool, expect: Path | Non
         raise click.UsageError("--live needs the service, which is not part of this version; leave it out")
     if update and expect is None:
         raise click.UsageError("--update needs --expect FILE: the file to rewrite")
+    from worker.build.meaning import notes, open_meaning
     from worker.replay import expectation, recording, session
     from worker.settings import load
 
@@ -57,12 +58,30 @@ def replay(*, path: Path, topics: Path | None, as_json: bool, expect: Path | Non
     if not settings.topics:
         say("note: there are no topics, so nothing can match; name a file of topics with --topics", err=True)
     keep = state_dir()
+    opened = open_meaning(
+        settings.service, settings.topics, state=keep or DEFAULT_STATE, judge_record=_judge_record(path, keep)
+    )
+    for note in notes(settings.topics, opened):
+        say(f"note: {note}", err=True)
     where: AbstractContextManager[Path] = nullcontext(keep) if keep else session.scratch(DEFAULT_STATE)
     with where as state, _Progress(recorded, quiet=as_json) as progress:
         result = session.run(
-            recorded, settings, state=state, heard=emit if as_json else _ignore, progress=progress.advance
+            recorded,
+            settings,
+            state=state,
+            heard=emit if as_json else _ignore,
+            progress=progress.advance,
+            meaning=opened.meaning,
         )
     return _report(result, recorded, as_json=as_json, expect=expect, expected=expected)
+
+
+def _judge_record(path: Path, keep: Path | None) -> Path:
+    """Return the file of the judge's recorded answers: beside the recording, else in the state directory."""
+    from worker.build.meaning import JUDGE_RECORD
+
+    beside = (path if path.is_dir() else path.parent) / JUDGE_RECORD
+    return beside if beside.exists() else (keep or DEFAULT_STATE) / JUDGE_RECORD
 
 
 def _ignore(line: dict[str, Any]) -> None:

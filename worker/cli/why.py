@@ -27,12 +27,14 @@ def why(*, ref: str, topic: str | None, topics: Path | None, as_json: bool) -> i
     For a topic that did not match, the missing clause is named. The topics are those that were in force, or those of
     --topics. Exit code 1 when the ledger knows nothing of URL_OR_ALERT_ID.
     """
+    from worker.cli import options
     from worker.stages.explain import explain
     from worker.topics import compile_topics
 
     for ledger, in_force in _ledgers():
         try:
-            matcher = compile_topics(_asked(topic, topics, in_force))
+            asked = _asked(topic, topics, in_force)
+            matcher = compile_topics(asked, meaning=options.meaning_for(asked))
             paths = explain(ledger, matcher, ref)
         finally:
             ledger.close()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from worker import build
+from worker.build.meaning import notes, open_meaning
 from worker.ledger import feeds, overview, sweep
 from worker.settings import Settings
 from worker.stages import deliver, poll, read
@@ -41,7 +42,10 @@ def serve(
     web = LiveWeb(settings.service.network, user_agent=settings.service.user_agent)
     try:
         jitter = random.Random().random  # noqa: S311 - spreads polls, guards nothing
-        p = build.pipeline(settings, ledger=ledger, web=web, channels=channels, jitter=jitter)
+        opened = open_meaning(settings.service, settings.topics, state=state)
+        for note in notes(settings.topics, opened):
+            _log.warning("%s", note)
+        p = build.pipeline(settings, ledger=ledger, web=web, channels=channels, jitter=jitter, meaning=opened.meaning)
         with ledger.write() as t:
             feeds.sync(t, settings.feeds, now=clock())
             overview.keep_snapshot(t, settings.topics, now=clock())

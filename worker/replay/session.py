@@ -25,6 +25,7 @@ from worker.replay.recorder import Recorder
 from worker.replay.recording import Recording
 from worker.settings import Settings
 from worker.stages.pipeline import Outcome
+from worker.topics.meant import Meaning
 from worker.url import canonical
 
 #: In the state directory: what the recorders were sent, and the ledger of a replay that was not asked to keep one.
@@ -88,10 +89,12 @@ def run(
     heard: Callable[[dict[str, Any]], None],
     progress: Callable[[Tally, datetime], None],
     recorder: type[Recorder] = Recorder,
+    meaning: Meaning | None = None,
 ) -> Result:
     """Replay ``recording`` into the ledger in ``state`` and return what was told.
 
-    ``heard`` is called for each alert as it is sent, ``progress`` at every moment; ``recorder`` makes the channels.
+    ``heard`` is called for each alert as it is sent, ``progress`` at every moment; ``recorder`` makes the channels;
+    ``meaning`` decides by meaning.
     A second replay into the same ``state`` waits for the first to end.
 
     Raises:
@@ -124,6 +127,7 @@ def run(
             jitter=lambda: 0.0,
             feeds=recording.feeds,
             polling=_polling(settings.service.polling, recording),
+            meaning=meaning,
         )
         with ledger.write() as t:
             feeds.sync(t, recording.feeds, now=recording.start)

@@ -6,7 +6,7 @@ value that came from the environment, a secret, or a URL.
 """
 
 from worker.settings.checking import Report, check, render
-from worker.settings.loading import load, load_topics, topics_and_warnings
+from worker.settings.loading import load, load_service, load_topics, topics_and_warnings
 from worker.settings.units import duration, size
 from worker.settings.values import Console, Heartbeat, Judge, Meaning, Service, Settings
 
@@ -21,6 +21,7 @@ __all__ = [
     "check",
     "duration",
     "load",
+    "load_service",
     "load_topics",
     "render",
     "size",

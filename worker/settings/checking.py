@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from worker.errors import Problem
+from worker.model import Topic
 from worker.settings.loading import survey
 from worker.settings.rules import rule_warnings
+from worker.settings.values import Service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,11 @@ class Report:
     counts: Mapping[str, int]
     #: The files that were read.
     files: tuple[str, ...]
+    #: The topics and the service as far as they are right, for those who have more to say about them.
+    topics: tuple[Topic, ...] = ()
+    service: Service = field(default_factory=Service)
+    #: Where each topic stands, by its id.
+    places: Mapping[str, Problem] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -45,7 +52,18 @@ def check(
             "routes": len(settings.routes),
         },
         files=settings.files,
+        topics=settings.topics,
+        service=settings.service,
+        places={topic.value.id: topics.document.problem(topic.keys, "") for topic in topics.value.whole},
     )
+
+
+def with_remarks(report: Report, remarks: Iterable[tuple[Topic, str]]) -> Report:
+    """Return ``report`` with remarks on topics as warnings, each where its topic stands."""
+    more = {
+        replace(report.places[topic.id], message=message) for topic, message in remarks if topic.id in report.places
+    }
+    return replace(report, warnings=tuple(sorted({*report.warnings, *more})))
 
 
 def render(report: Report) -> str:

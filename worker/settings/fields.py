@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
-from worker.settings import addresses, hours, languages, units
+from worker.settings import addresses, hours, languages, models, units
 from worker.settings.words import Substituted, did_you_mean, kind, listed, shown
 
 T = TypeVar("T")
@@ -244,6 +244,8 @@ OptionalUrl = Annotated[str, _text(lambda value: value and addresses.web_url(val
 Broker = Annotated[str, _text(addresses.broker)]
 Ledger = Annotated[str, _text(addresses.ledger)]
 Listen = Annotated[str, _text(_listen)]
+Model = Annotated[str, _text(models.model), _text(_not_empty)]  # the last one is asked first
+Verifier = Annotated[str, _text(models.verifier), _text(_not_empty)]
 Networks = Annotated[bool | tuple[str, ...], PlainValidator(_networks)]
 FirstPoll = Annotated[str | timedelta, PlainValidator(_first_poll)]
 QuietHours = Annotated[str, _text(hours.quiet_hours)]

@@ -17,7 +17,7 @@ from worker.settings.reading import read
 from worker.settings.references import hurried_feeds, silent_topics, unknown_channels, unknown_topics
 from worker.settings.service_file import read_service
 from worker.settings.topics_file import Topics, read_topics
-from worker.settings.values import Settings
+from worker.settings.values import Service, Settings
 from worker.settings.words import listed, meant
 
 FILES = ("feeds.yaml", "service.yaml", "alerts.yaml", "topics.yaml")
@@ -42,6 +42,19 @@ def load(
     if found.problems:
         raise ConfigError(*found.problems)
     return found.settings
+
+
+def load_service(config_dir: Path, env: Mapping[str, str]) -> Service:
+    """Return what ``service.yaml`` in ``config_dir`` says; the defaults when there is none.
+
+    Raises:
+        ConfigError: With all problems of that file.
+    """
+    path = config_dir / "service.yaml"
+    part = read_service(read(path, env) if path.exists() else Document(file=str(path)), env)
+    if part.problems:
+        raise ConfigError(*part.problems)
+    return part.value
 
 
 def load_topics(path: Path, env: Mapping[str, str]) -> tuple[Topic, ...]:

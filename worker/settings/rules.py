@@ -12,8 +12,6 @@ from worker.settings.shape import label
 from worker.settings.words import Substituted
 from worker.topics import check_topic, lint_topic
 
-#: What topics lose without a model is a warning of ``load`` already.
-_SAID = "meaning is disabled"
 #: Remarks on rules quote them, and what came from the environment is not shown.
 _UNSHOWN = "something is wrong with this rule; part of it came from the environment and is not shown"
 
@@ -32,10 +30,9 @@ def rule_warnings(document: Document, topic: Placed[Topic]) -> Iterable[Problem]
     """Yield what the rule of ``topic`` says and its author may not mean."""
     secret = _substituted(document.at(topic.keys))
     for lint in lint_topic(topic.value):
-        if _SAID not in lint.message:
-            keys: Keys = (*topic.keys, *lint.path)
-            where = label(keys) if lint.path else f"topic {topic.value.id}"
-            yield document.problem(keys, f"{where}: {_UNSHOWN if secret else lint.message}")
+        keys: Keys = (*topic.keys, *lint.path)
+        where = label(keys) if lint.path else f"topic {topic.value.id}"
+        yield document.problem(keys, f"{where}: {_UNSHOWN if secret else lint.message}")
 
 
 def _substituted(value: object) -> bool:

@@ -22,6 +22,7 @@ from worker.settings.fields import (
     HeaderValue,
     Ledger,
     Listen,
+    Model,
     Networks,
     OptionalUrl,
     Pause,
@@ -31,6 +32,7 @@ from worker.settings.fields import (
     Span,
     Text,
     Url,
+    Verifier,
 )
 from worker.settings.part import Part
 from worker.settings.shape import check_shape
@@ -63,11 +65,13 @@ class _Judge(Shape):
     url: Url
     model: Text = ""
     key: str = ""
+    budget_per_hour: AtLeastZero = 100
+    timeout: Span = timedelta(seconds=20)
 
 
 class _Meaning(Shape):
-    model: Text = "default"
-    verifier: Text = "default"
+    model: Model = "default"
+    verifier: Verifier = "default"
     judge: _Judge | None = None
 
 

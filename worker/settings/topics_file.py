@@ -61,6 +61,7 @@ class _Topic(Shape):
     meaning: Names = Field(default_factory=list)
     unlike: Names = Field(default_factory=list)
     require: Annotated[str, choice("either", "both")] = "either"
+    on_opposite: Annotated[str, choice("ignore", "alert")] = "ignore"
     threshold: Fraction = 0.5
     languages: Languages = Field(default_factory=list)
     outlets: Names = Field(default_factory=list)
@@ -107,7 +108,7 @@ def read_topics(document: Document) -> Part[Topics]:
             *(problem for topic, shape in topics for problem in _rule_problems(document, topic, shape)),
             *repeated(document, ids, "topic"),
         ),
-        warnings=tuple(warning for topic in whole for warning in _meaning_warnings(document, topic)),
+        warnings=(),
     )
 
 
@@ -137,6 +138,7 @@ def _topic(shape: _Topic) -> Topic:
         meaning=tuple(shape.meaning),
         unlike=tuple(shape.unlike),
         require=shape.require,
+        on_opposite=shape.on_opposite,
         threshold=shape.threshold,
         languages=tuple(shape.languages),
         outlets=tuple(shape.outlets),
@@ -164,15 +166,3 @@ def _rule_problems(document: Document, topic: Placed[Topic], checked: Checked[_T
         name = f"topic {value.id}" if value.id else "this topic"
         yield document.problem(topic.keys, f"{name}: nothing to find; give it {listed(_POSITIVE)}")
     yield from rule_problems(document, topic, dropped)
-
-
-def _meaning_warnings(document: Document, topic: Placed[Topic]) -> Iterable[Problem]:
-    """Yield what a topic loses because this version ships no model that decides by meaning."""
-    value = topic.value
-    if not value.has_rule or value.require == "both":
-        lost = f"topic {value.id} cannot match"
-    elif value.meaning or value.unlike:
-        lost = f"topic {value.id} matches by its rule alone"
-    else:
-        return
-    yield document.problem(topic.keys, f"meaning disabled: this version ships no model; {lost}")

@@ -23,6 +23,10 @@ class Judge:
     url: str
     model: str = ""
     key: str = field(default="", repr=False)
+    #: How many questions it is asked in an hour at most; 0: none, and answers come from the record only.
+    budget_per_hour: int = 100
+    #: How long an answer may take.
+    timeout: timedelta = timedelta(seconds=20)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from worker.model import Article, Match, Topic
+from worker.topics.meant import Meaning
 from worker.topics.percolator import compile_topics
 
 #: Examples have no date; no clause asks for one.
@@ -28,12 +29,12 @@ class Example:
         return self.answer.matched is self.wanted
 
 
-def run_examples(topic: Topic) -> list[Example]:
+def run_examples(topic: Topic, meaning: Meaning | None = None) -> list[Example]:
     """Return every example of ``topic`` with the topic's answer; those that must match come first.
 
     An example is a text without language and outlet, so the topic is asked without its ``languages`` and ``outlets``.
     """
-    percolator = compile_topics([replace(topic, languages=(), outlets=())])
+    percolator = compile_topics([replace(topic, languages=(), outlets=())], meaning=meaning)
     wanted = [(text, True) for text in topic.examples_match]
     unwanted = [(text, False) for text in topic.examples_ignore]
     return [

@@ -14,6 +14,7 @@ from worker.text import stemmer
 from worker.topics.binding import bind
 from worker.topics.expressions import And, needs, terms_of
 from worker.topics.lexicon import Lexicon
+from worker.topics.meant import is_meant
 from worker.topics.rules import Rule
 from worker.topics.terms import Term
 
@@ -48,9 +49,14 @@ class Index:
         self._always: list[_Filed] = []
         #: Groups that must be met as well, for the few rules that have more than two.
         self._others: dict[int, Sequence[_Group]] = {}
+        #: Topics that are looked for by meaning, under the rarest group of their anchors, or always.
+        self._meant: dict[int, list[int]] = {}
+        self._meant_always: list[int] = []
         for nth in mine:
             if rules[nth].clauses:
                 self._file(nth)
+            if is_meant(rules[nth].topic):
+                self._file_meant(nth)
         #: Atoms to all that may stand beside them.
         self._beside = {
             atom: tuple({other for _, second in filed for other in second}) for atom, filed in self._filed.items()
@@ -70,6 +76,13 @@ class Index:
         woken = {nth for atom in likely for nth, second in filed[atom] if not lacks(second)}
         woken.update(nth for nth, second in self._always if not lacks(second))
         return sorted(nth for nth in woken if not any(map(lacks, others.get(nth, ()))))
+
+    def meant(self, atoms: set[int]) -> list[int]:
+        """Return the rules whose topics an article with ``atoms`` may meet by meaning, in order."""
+        if not self._meant:
+            return list(self._meant_always)
+        found = {nth for atom in self._meant.keys() & atoms for nth in self._meant[atom]}
+        return sorted(found.union(self._meant_always))
 
     def rule(self, nth: int) -> Rule:
         """Return a rule, bound to the lexicon."""
@@ -96,6 +109,16 @@ class Index:
             return
         for atom in rarest:
             self._filed.setdefault(atom, []).append(filed)
+
+    def _file_meant(self, nth: int) -> None:
+        costs = self._costs
+        whole = And(parts=tuple(clause.expression for clause in self._rules[nth].anchors))
+        groups = sorted(needs(whole, costs.of_term), key=lambda group: sum(map(costs.of_term, group)))
+        if not groups:
+            self._meant_always.append(nth)
+            return
+        for atom in costs.keys(groups[0]):
+            self._meant.setdefault(atom, []).append(nth)
 
 
 def _is_for(topic: Topic, language: str) -> bool:

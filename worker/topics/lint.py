@@ -10,6 +10,7 @@ from worker.text import fold, stemmer
 from worker.topics.errors import place
 from worker.topics.expressions import And, Close, Expression, Not, Or
 from worker.topics.frequencies import COMMON
+from worker.topics.meant import is_meant
 from worker.topics.query import words_of
 from worker.topics.rules import Rule, check_topic, read_rule
 from worker.topics.terms import Kind, Term, Word, read_term
@@ -17,6 +18,8 @@ from worker.topics.verdicts import SCORE_HEAD
 
 _OPERATORS = frozenset({"AND", "OR", "NOT"})
 _SHORTEST_WILD = 3
+#: Words.
+_SHORTEST_CLAIM = 4
 
 _Path = tuple[str | int, ...]
 _Way = tuple[tuple[Kind, str], ...]
@@ -52,14 +55,27 @@ def lint_topic(topic: Topic) -> list[Lint]:
 
 
 def _meaning(topic: Topic) -> Iterator[Lint]:
-    if not topic.has_rule:
-        yield Lint(message="no rule: meaning is disabled, so this topic cannot match; add any, all, near or query")
-    elif topic.require == "both":
-        yield Lint(path=("require",), message="meaning is disabled, so a topic that requires both cannot match")
+    if topic.require == "both" and topic.has_rule and not topic.meaning:
+        message = "both needs sentences under meaning beside the rule; without them this topic cannot match"
+        yield Lint(path=("require",), message=message)
+    if not topic.has_rule and not topic.meaning:
+        yield Lint(message="a phrase alone is less sure: add sentences under meaning and unlike, or a rule")
+    elif topic.meaning and not topic.unlike:
+        yield Lint(
+            path=("meaning",), message="without unlike sentences opposites and neighbours are told apart less well"
+        )
+    for nth, sentence in enumerate(topic.meaning):
+        if len(sentence.split()) < _SHORTEST_CLAIM:
+            message = "too short for a claim; write a whole sentence, as an article might say it"
+            yield Lint(path=("meaning", nth), message=message)
+    if topic.on_opposite == "alert" and not is_meant(topic):
+        yield Lint(
+            path=("on_opposite",), message="only meaning can tell an opposite; give this topic sentences under meaning"
+        )
 
 
 def _unreachable(topic: Topic) -> Iterator[Lint]:
-    if topic.has_rule and topic.threshold > SCORE_HEAD:
+    if topic.has_rule and topic.threshold > SCORE_HEAD and not topic.meaning:
         message = f"a rule scores at most {SCORE_HEAD}, so this topic cannot match by its rule"
         yield Lint(path=("threshold",), message=message)
 

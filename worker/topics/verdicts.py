@@ -43,8 +43,30 @@ def _primary(language: str) -> str:
     return language.replace("_", "-").split("-")[0].casefold()
 
 
+def barred(rule: Rule, text: Concordance, *, explain: bool) -> Match | bool:
+    """Return why an article is out of the question for ``rule``, whatever it says; ``False`` when it is not.
+
+    Languages, outlets, ``anchors`` and ``none`` bar articles, by rule and by meaning alike. Without ``explain`` the
+    answer is only yes or no.
+    """
+    topic = rule.topic
+    if elsewhere := other_place(topic, text.article):
+        return _no(rule, text, elsewhere, _elsewhere(topic, elsewhere)) if explain else True
+    missing = next((clause for clause in rule.anchors if search(clause.expression, text) is None), None)
+    if missing:
+        return _missing(rule, text, missing, []) if explain else True
+    veto = next((clause for clause in rule.vetoes if search(clause.expression, text) is not None), None)
+    if veto:
+        return _no(rule, text, Reason.EXCLUDED, _vetoed(veto, text), SCORE_MISS) if explain else True
+    return False
+
+
 def verdict(rule: Rule, text: Concordance, *, explain: bool) -> Match | None:
-    """Return what ``rule`` says of an article; ``None`` stands for any no, unless ``explain`` asks for reasons."""
+    """Return what the words of ``rule`` say of an article.
+
+    ``None`` stands for any no, unless ``explain`` asks for reasons. A topic that requires meaning beside its rule is
+    answered for its rule alone; a topic without a rule is answered with ``meaning-disabled``.
+    """
     topic = rule.topic
     if elsewhere := other_place(topic, text.article):
         return _no(rule, text, elsewhere, _elsewhere(topic, elsewhere)) if explain else None
@@ -55,9 +77,8 @@ def verdict(rule: Rule, text: Concordance, *, explain: bool) -> Match | None:
         return _missing(rule, text, missing, found)
     if veto := next((c for c in rule.vetoes if search(c.expression, text) is not None), None):
         return _no(rule, text, Reason.EXCLUDED, _vetoed(veto, text), SCORE_MISS) if explain else None
-    if not rule.clauses or topic.require == "both":
-        score = SCORE_MISS if rule.clauses else 0.0
-        return _no(rule, text, Reason.MEANING_DISABLED, _meaning(topic), score) if explain else None
+    if not rule.clauses:
+        return without_meaning(rule, text) if explain else None
     answer = _yes(rule, text, [(c, places or []) for c, places in found if c.path[0] != "anchors"])
     return answer if answer.matched or explain else None
 
@@ -102,7 +123,7 @@ def _no(rule: Rule, text: Concordance, reason: Reason, clause: str, score: float
 
 
 def _missing(rule: Rule, text: Concordance, missing: Clause, found: Sequence[tuple[Clause, Places | None]]) -> Match:
-    held = sum(places is not None for _, places in found) / len(found)
+    held = sum(places is not None for _, places in found) / max(1, len(found))
     reason = Reason.ANCHOR_MISSING if missing.path[0] == "anchors" else Reason.NO_MATCH
     clause = f"{missing.name}: {_wanted(missing.expression, text)}"
     return _no(rule, text, reason, clause, held * SCORE_MISS)
@@ -209,10 +230,11 @@ def _elsewhere(topic: Topic, reason: Reason) -> str:
     return f"outlets: {', '.join(topic.outlets)}"
 
 
-def _meaning(topic: Topic) -> str:
-    if topic.require == "both":
-        return "require: both; the rule holds, meaning is disabled"
-    return "meaning disabled, and there is no rule: any, all, near or query"
+def without_meaning(rule: Rule, text: Concordance, why: str = "meaning disabled") -> Match:
+    """Return the answer of a topic that cannot be decided because there is no meaning: a no, with the reason."""
+    if rule.clauses:
+        return _no(rule, text, Reason.MEANING_DISABLED, f"require: both; the rule holds, {why}", SCORE_MISS)
+    return _no(rule, text, Reason.MEANING_DISABLED, f"{why}, and there is no rule: any, all, near or query")
 
 
 def _quoted(terms: Iterable[Term]) -> str:

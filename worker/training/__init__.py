@@ -1,6 +1,6 @@
-"""Scripts that make what ships as data: tables, the meaning models and their calibration. Not used at run time.
+"""Scripts that make what ships as data: tables, the meaning models and their constants. Not used at run time.
 
-The models need the extra ``[train]`` (torch, onnx, onnxruntime, safetensors, tokenizers). Order: ``biencoder``,
-``verifier``, again ``verifier`` with mined negatives, ``export`` for each, ``evaluate``. Every command takes its data
-and its output as arguments and its random numbers from ``--seed``.
+``make train`` installs what they need (the extra ``train``, and the weights to start from) and runs ``build``: the
+verifier is trained on the claim groups in ``groups/``, it and the encoder are written as int8 ONNX (``export``), the
+token table is made (``table``), and the constants of the decision are fitted (``fit``). Every random number has a seed.
 """

@@ -1,107 +1,111 @@
-"""Labelled cases to calibrate and to measure with: topic, article, whether it should match, and of what kind it is."""
+"""Labelled cases: an article, a topic, and whether the one states the other."""
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from worker.model import Article, Topic
 from worker.training.claims import LABELS, Group
-from worker.training.features import Question
+
+#: The date of articles that have none of their own.
+TODAY = datetime(2026, 6, 1, tzinfo=UTC)
+#: Passages of an article composed of strangers.
+_AROUND = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """One topic and one article."""
 
-    question: Question
-    title: str
-    text: str
+    topic: Topic
+    article: Article
     wanted: bool
     kind: str
 
 
-def read_articles(folder: Path) -> list[Case]:
-    """Return the cases of ``topics.yaml`` and ``articles.jsonl`` in ``folder``."""
-    topics = YAML(typ="safe").load((folder / "topics.yaml").read_text(encoding="utf-8"))["topics"]
-    known = {topic["id"]: _question(topic["id"], topic["topic"], topic) for topic in topics}
-    return [_case(known[row["topic"]], row) for row in _rows(folder / "articles.jsonl")]
+def article(text: str, title: str = "") -> Article:
+    """Return an article of a day in 2026."""
+    return Article(id="a", url="", title=title, text=text, outlet="", published_at=TODAY, language="en")
 
 
-def read_long(path: Path) -> list[Case]:
-    """Return the cases of a JSONL file whose lines carry their topic."""
-    return [_case(_question(row["topic"], row["phrase"], row), row) for row in _rows(path)]
+def topic_of(group: Group) -> Topic:
+    """Return the topic that a user would write for the claim of ``group``."""
+    return Topic(id=group.name, topic=group.phrase, meaning=group.wordings, unlike=group.unlike)
 
 
-def _question(name: str, phrase: str, fields: Mapping[str, Sequence[str]]) -> Question:
-    return Question(
-        name=name, phrase=phrase, meaning=tuple(fields.get("meaning", ())), unlike=tuple(fields.get("unlike", ()))
-    )
+def phrase_alone(topic: Topic) -> Topic:
+    """Return ``topic`` with nothing but its phrase."""
+    return replace(topic, meaning=(), unlike=())
 
 
-def _case(question: Question, row: Mapping[str, Any]) -> Case:
-    return Case(
-        question=question,
-        title=str(row["title"] or ""),
-        text=str(row["text"]),
-        wanted=row["label"] == 1,
-        kind=str(row["kind"]),
-    )
+def development(groups: Sequence[Group], strangers: Sequence[Group], rng: random.Random) -> Iterator[Case]:
+    """Yield each passage of ``groups`` alone, and one of each label inside a longer article.
 
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        yield json.loads(line)
-
-
-def background(path: Path, topics: Sequence[Question]) -> list[Case]:
-    """Return every article of a JSON file (a list of title and text) with every topic, none wanted."""
-    articles = json.loads(path.read_text(encoding="utf-8"))
-    return [
-        Case(question=topic, title=article["title"], text=article["text"], wanted=False, kind="background")
-        for article in articles
-        for topic in topics
-    ]
-
-
-def development(groups: Sequence[Group], unlike: Mapping[str, tuple[str, ...]], rng: random.Random) -> list[Case]:
-    """Return each group with its passages, each passage alone and one of each label inside a longer article.
-
-    The rest of a longer article comes from other groups, so that it says nothing of the topic.
+    The rest of a longer article comes from ``strangers``, which say nothing of the topic.
     """
-    cases = []
     for group in groups:
-        question = Question(
-            name=group.name, phrase=group.phrase, meaning=group.wordings, unlike=unlike.get(group.name, ())
-        )
+        topic = topic_of(group)
         for label in LABELS:
-            short = [
-                Case(question=question, title="", text=text, wanted=label == "states", kind=label)
-                for text in group.passages[label]
-            ]
-            cases += short
-            cases += [_buried(case, groups, rng) for case in rng.sample(short, 1)]
-    return cases
+            for text in group.passages[label]:
+                yield Case(topic=topic, article=article(text), wanted=label == "states", kind=label)
+            for text in rng.sample(group.passages[label], min(2, len(group.passages[label]))):
+                yield Case(
+                    topic=topic,
+                    article=_around(text, strangers, rng),
+                    wanted=label == "states",
+                    kind=f"{label}, buried",
+                )
 
 
-def _buried(case: Case, groups: Sequence[Group], rng: random.Random) -> Case:
-    others = [group for group in groups if group.name != case.question.name]
-    around = [rng.choice(rng.choice(others).passages["states"]) for _ in range(6)]
-    place = rng.randrange(1, len(around))
-    text = "\n".join((*around[1:place], case.text, *around[place:]))
-    return replace(case, title=around[0], text=text, kind=f"{case.kind} in a long article")
+def ordinary(strangers: Sequence[Group], count: int, rng: random.Random) -> list[Article]:
+    """Return ``count`` articles composed of passages of different groups: ordinary news for any other topic."""
+    return [_around(None, strangers, rng) for _ in range(count)]
 
 
-def phrase_only(cases: Sequence[Case]) -> list[Case]:
-    """Return ``cases`` with topics that have nothing but their phrase."""
-    return [replace(case, question=replace(case.question, meaning=(), unlike=())) for case in cases]
+def _around(text: str | None, strangers: Sequence[Group], rng: random.Random) -> Article:
+    chosen = rng.sample(list(strangers), _AROUND)
+    pieces = [rng.choice(group.passages[rng.choice(LABELS)]) for group in chosen]
+    if text is not None:
+        pieces.insert(rng.randrange(1, len(pieces)), text)
+    return article("\n".join(pieces[1:]), title=pieces[0])
 
 
-def read_unlike(path: Path) -> dict[str, tuple[str, ...]]:
-    """Return the counter-sentences written for groups, by group."""
-    return {str(row["group"]): tuple(row["unlike"]) for row in _rows(path)}
+def labelled(folder: Path) -> dict[str, list[Case]]:
+    """Return the labelled sets in ``folder``, by the names of their JSONL files.
+
+    A line has ``topic``, ``label``, ``kind``, ``title`` and ``text``; what the topic asks for stands in
+    ``topics.yaml``, or in the line itself.
+    """
+    path = folder / "topics.yaml"
+    listed = YAML(typ="safe").load(path.read_text(encoding="utf-8"))["topics"] if path.exists() else []
+    topics = {str(item["id"]): _topic(item["id"], item["topic"], item) for item in listed}
+    found = {file.stem: list(_cases(file, topics)) for file in sorted(folder.glob("*.jsonl"))}
+    return {name: cases for name, cases in found.items() if cases}
+
+
+def _cases(path: Path, topics: Mapping[str, Topic]) -> Iterator[Case]:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        if "label" in row:
+            topic = topics.get(row["topic"]) or _topic(row["topic"], row["phrase"], row)
+            made = article(str(row["text"]), title=str(row["title"] or ""))
+            yield Case(topic=topic, article=made, wanted=row["label"] == 1, kind=str(row["kind"]))
+
+
+def _topic(name: str, phrase: str, fields: Mapping[str, Any]) -> Topic:
+    return Topic(
+        id=name, topic=phrase, meaning=tuple(fields.get("meaning", ())), unlike=tuple(fields.get("unlike", ()))
+    )
+
+
+def topics_of(cases: Iterable[Case]) -> list[Topic]:
+    """Return the topics of ``cases``, each once."""
+    return list({case.topic.id: case.topic for case in cases}.values())

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import random
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -41,6 +40,8 @@ class Group:
     phrase: str
     wordings: tuple[str, ...]
     passages: Mapping[Label, tuple[str, ...]]
+    #: Two short claims that must not be taken for this one: the opposite, and a neighbour that is easily confused.
+    unlike: tuple[str, ...] = ()
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -49,13 +50,13 @@ class Group:
 
 
 def read_groups(folder: Path) -> list[Group]:
-    """Return the groups of all JSONL files in ``folder``, in order of file and line, with their balancing passages.
+    """Return the groups of all JSONL files in ``folder``, in order of file and line, with what other lines add.
 
     Raises:
         ConfigError: a line is not a group; the message names the file and the line.
     """
     groups: dict[str, Group] = {}
-    balance: list[Mapping[str, str]] = []
+    extras: list[Mapping[str, object]] = []
     for path in sorted(folder.glob("*.jsonl")):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             try:
@@ -64,13 +65,14 @@ def read_groups(folder: Path) -> list[Group]:
                     group = _group(record)
                     groups[group.name] = group
                 else:
-                    balance.append(record)
+                    extras.append(record)
             except (KeyError, TypeError, ValueError) as error:
                 problem = Problem(file=str(path), line=number, message=f"not a claim group: {error!r}")
                 raise ConfigError(problem) from error
-    for record in balance:
-        if record["group"] in groups:
-            groups[record["group"]] = _balanced(groups[record["group"]], record)
+    for record in extras:
+        name = str(record["group"])
+        if name in groups:
+            groups[name] = _extended(groups[name], record)
     if not groups:
         raise ConfigError(Problem(file=str(folder), message="no claim groups (*.jsonl) found"))
     return list(groups.values())
@@ -82,6 +84,7 @@ def _group(record: Mapping[str, object]) -> Group:
         phrase=str(record["phrase"]),
         wordings=_texts(record["claims"]),
         passages={label: _texts(record[label]) for label in LABELS},
+        unlike=_texts(record.get("unlike", [])),
     )
 
 
@@ -91,11 +94,14 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _balanced(group: Group, record: Mapping[str, str]) -> Group:
+def _extended(group: Group, record: Mapping[str, object]) -> Group:
+    # A line without claims adds to a group: passages under "states_high_overlap" and the like, or counter-claims.
     passages = dict(group.passages)
-    passages["states"] += (record["states_high_overlap"],)
-    passages["opposes"] += (record["opposes_low_overlap"],)
-    return replace(group, passages=passages)
+    for key, value in record.items():
+        label = next((label for label in LABELS if key.startswith(f"{label}_")), None)
+        if label is not None:
+            passages[label] += (value,) if isinstance(value, str) else _texts(value)
+    return replace(group, passages=passages, unlike=group.unlike or _texts(record.get("unlike", [])))
 
 
 def stems(text: str) -> frozenset[str]:
@@ -145,36 +151,14 @@ def name_runs(text: str, names: frozenset[str]) -> list[str]:
 
 
 def split(
-    groups: Sequence[Group], pairs: Iterable[tuple[int, int]], *, share: float, seed: int
+    groups: Sequence[Group], twins: Iterable[tuple[int, int]], *, development: Collection[str]
 ) -> tuple[list[Group], list[Group]]:
-    """Return training and development groups, about ``share`` of them for development.
+    """Return training and development groups.
 
-    ``pairs`` are the near duplicates: groups that are connected by them stay on one side, whoever wrote them.
+    ``development`` names the groups that are never trained on. ``twins`` are pairs of groups that say nearly the same:
+    a training group that is the twin of a development group is left out, whoever wrote it.
     """
-    cluster = _clusters(len(groups), pairs)
-    members: defaultdict[int, list[int]] = defaultdict(list)
-    for index, root in enumerate(cluster):
-        members[root].append(index)
-    order = sorted(members)
-    random.Random(seed).shuffle(order)  # noqa: S311 - a reproducible division, not a secret
-    wanted, chosen = round(share * len(groups)), set[int]()
-    for root in order:
-        if len(chosen) >= wanted:
-            break
-        chosen.update(members[root])
-    train = [group for index, group in enumerate(groups) if index not in chosen]
-    return train, [groups[index] for index in sorted(chosen)]
-
-
-def _clusters(size: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
-    parent = list(range(size))
-
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
-
-    for left, right in pairs:
-        parent[root(left)] = root(right)
-    return [root(index) for index in range(size)]
+    held = {index for index, group in enumerate(groups) if group.name in development}
+    near = {other for one, two in twins for index, other in ((one, two), (two, one)) if index in held}
+    train = [group for index, group in enumerate(groups) if index not in held | near]
+    return train, [groups[index] for index in sorted(held)]

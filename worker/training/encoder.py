@@ -206,12 +206,3 @@ def _dequantised(path: Path) -> dict[str, Tensor]:
             name = node.name.strip("/").rsplit("/", 1)[0].replace("/", ".")
             weights[f"{name}.weight"] = weights[stem].T.contiguous()
     return weights
-
-
-def read_encoder(folder: Path) -> Encoder:
-    """Return the encoder in ``folder``: a trained ``encoder.pt`` if there is one, else the published weights."""
-    if not (folder / "encoder.pt").exists():
-        return load_encoder(folder)
-    encoder = Encoder(read_shape(folder / "config.json"))
-    encoder.load_state_dict(torch.load(folder / "encoder.pt", weights_only=True))
-    return encoder

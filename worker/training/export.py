@@ -2,9 +2,10 @@
 
     python -m worker.training.export --model DIR --out FILE.onnx
 
-Weights are quantised dynamically, per channel, by onnxruntime. A verifier gives three logits a row (output
-``logits``, in the order of ``worker.training.claims.LABELS``), a bi-encoder one normalised vector a row (output
-``vector``). Inputs of both: ``input_ids``, ``attention_mask``, ``token_type_ids``, int64, (rows, tokens).
+Weights are quantised dynamically, per channel, to 7 bits: with 8, processors without VNNI instructions saturate and
+answer otherwise than those with them (onnxruntime, "Quantize ONNX models", on U8S8). A verifier gives three logits a
+row (output ``logits``, in the order of ``worker.training.claims.LABELS``), an encoder one normalised vector a row
+(output ``vector``). Inputs of both: ``input_ids``, ``attention_mask``, ``token_type_ids``, int64, (rows, tokens).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 from torch.nn import functional
 
-from worker.training.encoder import Encoder, read_encoder
+from worker.training.encoder import Encoder, load_encoder
 from worker.training.verifier import load
 
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -54,21 +55,21 @@ def write(model: nn.Module, path: Path, *, output: str) -> None:
             dynamo=False,
             dynamic_axes={name: {0: "rows", 1: "tokens"} for name in _INPUTS} | {output: {0: "rows"}},
         )
-        quantize_dynamic(whole, path, weight_type=QuantType.QInt8, per_channel=True, reduce_range=False)
+        quantize_dynamic(whole, path, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
 
 
 def main() -> None:
     """Export one model as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--model", type=Path, required=True, help="folder made by worker.training.verifier or .biencoder"
+        "--model", type=Path, required=True, help="folder made by worker.training.verifier, or of a published encoder"
     )
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     if (options.model / "verifier.pt").exists():
         write(load(options.model)[0], options.out, output="logits")
     else:
-        write(Vectors(read_encoder(options.model)), options.out, output="vector")
+        write(Vectors(load_encoder(options.model)), options.out, output="vector")
 
 
 if __name__ == "__main__":

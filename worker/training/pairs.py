@@ -71,6 +71,7 @@ def epoch(data: Corpus, rng: random.Random) -> list[Pair]:
     makers: tuple[Callable[[Corpus, int, random.Random], Iterator[Pair]], ...] = (
         _own,
         _wordings,
+        _counter,
         _framed,
         _foreign,
         _renamed,
@@ -124,9 +125,18 @@ def _wordings(data: Corpus, index: int, rng: random.Random) -> Iterator[Pair]:
     yield _pair(claim, passage, "states", "wording")
 
 
+def _counter(data: Corpus, index: int, rng: random.Random) -> Iterator[Pair]:
+    # Counter-claims are what users write under ``unlike``: the first is the opposite, the second only a neighbour.
+    group = data.groups[index]
+    answers: tuple[Label, ...] = ("opposes", "other")
+    for claim, answer in zip(group.unlike, answers, strict=False):
+        yield _pair(claim, rng.choice(group.passages["states"]), answer, "counter")
+        yield _pair(rng.choice(group.forms), claim, answer, "counter")
+
+
 def _framed(data: Corpus, index: int, rng: random.Random) -> Iterator[Pair]:
     group = data.groups[index]
-    kinds: tuple[Label, ...] = ("states", "states", "opposes", "other", "other")
+    kinds: tuple[Label, ...] = ("states", "opposes", "other")
     for label in kinds:
         form = rng.choice(group.forms)
         if form == group.phrase:

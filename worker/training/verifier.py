@@ -1,9 +1,8 @@
 """The claim verifier: a cross-encoder that reads claim and passage together and answers states, opposes or other.
 
-    python -m worker.training.verifier --data claims --base BASE --tokenizer BASE/tokenizer.json --out DIR
+    python -m worker.training.verifier --data worker/training/groups --vectors ENCODER --base BASE --out DIR
 
 Input ``[CLS] claim [SEP] passage [SEP]``, at most 96 tokens; the head sees the first vector and the mean of all.
-With ``--teacher DIR`` the answers of a larger verifier are learnt beside the labels.
 """
 
 from __future__ import annotations
@@ -26,17 +25,12 @@ from torch.nn import functional
 
 from worker.training.claims import LABELS
 from worker.training.data import Division, divide
-from worker.training.encoder import Encoder, load_encoder, read_encoder, read_shape
-from worker.training.mining import mined
-from worker.training.pairs import Corpus, Pair, epoch, plain, weighted
+from worker.training.encoder import Encoder, load_encoder, read_shape
+from worker.training.pairs import Pair, epoch, plain
 
 #: Tokens of claim and passage together, with the three marks.
 TOKENS_MAX = 96
-#: Logits of teacher and student are compared at this temperature.
-_TEMPERATURE = 2.0
 _WARM_UP = 0.08
-#: Hard negatives a group and epoch.
-_MINED = 10
 _LOG = logging.getLogger(__name__)
 
 
@@ -99,17 +93,9 @@ def answers(model: Verifier, tokenizer: Tokenizer, texts: Sequence[tuple[str, st
     return out
 
 
-def _loss(logits: Tensor, labels: Tensor, weights: Tensor, taught: Tensor | None, share: float) -> Tensor:
+def _loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     hard = functional.cross_entropy(logits, labels, reduction="none", label_smoothing=0.05)
-    loss = (hard * weights).sum() / weights.sum()
-    if taught is None:
-        return loss
-    soft = functional.kl_div(
-        functional.log_softmax(logits / _TEMPERATURE, 1),
-        functional.softmax(taught / _TEMPERATURE, 1),
-        reduction="batchmean",
-    )
-    return (1 - share) * loss + share * soft * _TEMPERATURE**2
+    return (hard * weights).sum() / weights.sum()
 
 
 def _optimizer(model: Verifier, rate: float) -> torch.optim.Optimizer:
@@ -135,33 +121,27 @@ def train(
     model: Verifier,
     tokenizer: Tokenizer,
     epochs: Sequence[Sequence[Pair]],
-    taught: Sequence[npt.NDArray[np.float32]] | None,
     *,
     rate: float,
-    share: float,
     size: int,
     seed: int,
     minutes: float,
-    check: Division | None = None,
     keep: Path | None = None,
 ) -> None:
-    """Fit ``model`` to the pairs of ``epochs``, in place; ``taught`` holds the teacher's logits for the same pairs."""
+    """Fit ``model`` to the pairs of ``epochs``, in place."""
     rng = random.Random(seed)  # noqa: S311 - a reproducible order, not a secret
     torch.manual_seed(seed)
     steps = sum(math.ceil(len(pairs) / size) for pairs in epochs)
     optimizer = _optimizer(model, rate)
     done, started, smooth = 0, time.monotonic(), 1.0
-    for number, pairs in enumerate(epochs):
+    for pairs in epochs:
         labels = torch.tensor([LABELS.index(pair.label) for pair in pairs])
         weights = torch.tensor([pair.weight for pair in pairs])
-        logits_of = torch.from_numpy(taught[number]) if taught else None
         model.train()
         for chunk, inputs in batches(tokenizer, [(p.claim, p.passage) for p in pairs], size, rng):
             with torch.autocast("cpu", torch.bfloat16):
                 logits = model(*inputs)
-            loss = _loss(
-                logits.float(), labels[chunk], weights[chunk], None if logits_of is None else logits_of[chunk], share
-            )
+            loss = _loss(logits.float(), labels[chunk], weights[chunk])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -178,8 +158,6 @@ def train(
                 torch.save(model.state_dict(), keep)
             if done % 25 == 0:
                 _LOG.info("step %d/%d loss %.3f %.0fs", done, steps, smooth, time.monotonic() - started)
-        if check is not None:
-            _LOG.info("epoch %d %s", number + 1, json.dumps(measure(model, tokenizer, check)))
 
 
 def measure(model: Verifier, tokenizer: Tokenizer, division: Division) -> dict[str, float]:
@@ -208,14 +186,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder of claim groups (*.jsonl)")
     parser.add_argument("--vectors", type=Path, required=True, help="folder of a sentence encoder, to find near groups")
     parser.add_argument("--base", type=Path, required=True, help="folder of the encoder to start from")
-    parser.add_argument("--teacher", type=Path, help="folder of a verifier made by this command")
-    parser.add_argument("--start", type=Path, help="folder of a verifier to train further")
-    parser.add_argument("--mine", type=Path, help="folder of a bi-encoder that finds hard negatives")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--leave-out", type=Path, help="file of group names, one a line, never trained on")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--rate", type=float, default=1.5e-4)
-    parser.add_argument("--share", type=float, default=0.6, help="share of the teacher in the loss")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument(
@@ -231,22 +204,17 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    division = divide(options.data, options.vectors, options.leave_out)
+    division = divide(options.data, options.vectors)
     tokenizer = read_tokenizer(options.base / "tokenizer.json")
-    model = load(options.start)[0] if options.start else Verifier(load_encoder(options.base))
+    model = Verifier(load_encoder(options.base))
     rng = random.Random(options.seed)  # noqa: S311 - reproducible pairs, not a secret
     epochs = [epoch(division.training, rng) for _ in range(options.epochs)]
-    if options.mine:
-        epochs = [_with_mined(pairs, division.training, options.mine, rng) for pairs in epochs]
     _LOG.info("%d groups, %d pairs an epoch", len(division.training.groups), len(epochs[0]))
-    taught = _taught(options.teacher, epochs) if options.teacher else None
     train(
         model,
         tokenizer,
         epochs,
-        taught,
         rate=options.rate,
-        share=options.share,
         size=options.size,
         seed=options.seed,
         minutes=options.minutes,
@@ -254,26 +222,6 @@ def main() -> None:
     )
     save(model, options.base, options.out)
     _LOG.info("development groups: %s", json.dumps(measure(model, tokenizer, division)))
-
-
-def _with_mined(pairs: Sequence[Pair], data: Corpus, folder: Path, rng: random.Random) -> list[Pair]:
-    # Mined negatives take the place of the easy ones, so that an epoch does not grow.
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(TOKENS_MAX)
-    hard = mined(data, read_encoder(folder), tokenizer, rng, each=_MINED)
-    mixed = [*(pair for pair in pairs if pair.kind != "foreign"), *hard]
-    rng.shuffle(mixed)
-    return weighted(mixed)
-
-
-def _taught(folder: Path, epochs: Sequence[Sequence[Pair]]) -> list[npt.NDArray[np.float32]]:
-    teacher, tokenizer = load(folder)
-    out = []
-    for pairs in epochs:
-        out.append(answers(teacher, tokenizer, [(pair.claim, pair.passage) for pair in pairs]))
-        _LOG.info("teacher answered %d pairs", len(pairs))
-    return out
 
 
 def save(model: Verifier, base: Path, folder: Path) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import ssl
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 from urllib.parse import urljoin
 
-import httpcore
 import httpx
 
 from worker.errors import Retryable, Unusable
 from worker.web import body
-from worker.web.addresses import resolve
+from worker.web.connections import checked_client, in_time
 from worker.web.network import Network
 from worker.web.response import Response
 
@@ -32,15 +29,10 @@ class LiveWeb:
 
     def __init__(self, network: Network, *, user_agent: str) -> None:
         self._network = network
-        transport = httpx.HTTPTransport(verify=ssl.create_default_context(), trust_env=False, retries=0)
-        # httpx has no public way to check the address that a connection is made to; a test fails when this one goes.
-        transport._pool._network_backend = _CheckedBackend(network)  # noqa: SLF001
-        self._client = httpx.Client(
-            transport=transport,
-            follow_redirects=False,
-            trust_env=False,
-            timeout=httpx.Timeout(_READ, connect=_CONNECT),
+        self._client = checked_client(
+            network,
             headers={"user-agent": user_agent, "accept-encoding": "gzip", "accept": "*/*"},
+            timeout=httpx.Timeout(_READ, connect=_CONNECT),
         )
 
     def get(self, url: str, *, now: datetime, headers: Mapping[str, str]) -> Response:  # noqa: ARG002 - for recorded webs
@@ -74,7 +66,7 @@ class LiveWeb:
         try:
             with self._client.stream("GET", url, headers=dict(headers)) as answer:
                 content = body.read(
-                    _until(answer.iter_raw(), until, url),
+                    in_time(answer.iter_raw(), until=until, late=f"{url}: took longer than network.deadline"),
                     encoding=answer.headers.get("content-encoding", ""),
                     limit=self._network.max_body,
                     url=url,
@@ -93,32 +85,3 @@ def _plain(headers: httpx.Headers) -> dict[str, str]:
 
 def _said(error: Exception) -> str:
     return str(error) or type(error).__name__
-
-
-def _until(chunks: Iterable[bytes], until: float, url: str) -> Iterator[bytes]:
-    # httpx's read timeout starts anew with every chunk (encode/httpx#1450): a byte a second would last for ever.
-    for chunk in chunks:
-        if time.monotonic() > until:
-            raise Retryable(f"{url}: took longer than network.deadline")
-        yield chunk
-
-
-class _CheckedBackend(httpcore.NetworkBackend):
-    """Resolves and checks a host, then connects to the very address that was checked."""
-
-    def __init__(self, network: Network) -> None:
-        self._network = network
-        self._plain = httpcore.SyncBackend()
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Any = None,  # noqa: ANN401 - httpcore's own type is private
-    ) -> httpcore.NetworkStream:
-        return self._plain.connect_tcp(resolve(host, port, self._network), port, timeout, local_address, socket_options)
-
-    def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:  # noqa: ANN401, ARG002
-        raise Unusable("sockets of this machine are never asked")

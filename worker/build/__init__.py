@@ -18,6 +18,7 @@ from worker.settings import Settings
 from worker.stages.pipeline import Pipeline
 from worker.stories import rarity
 from worker.topics import compile_topics
+from worker.topics.meant import Meaning
 from worker.web.response import Web
 
 #: Ledgers in a state directory: the service's own, and that of replays, which never mix.
@@ -34,16 +35,18 @@ def pipeline(
     jitter: Callable[[], float],
     feeds: Sequence[Feed] | None = None,
     polling: Polling | None = None,
+    meaning: Meaning | None = None,
 ) -> Pipeline:
     """Return the pipeline of ``settings`` over the given edges.
 
-    ``feeds`` and ``polling`` stand in for those of the settings: a replay brings its own.
+    ``feeds`` and ``polling`` stand in for those of the settings: a replay brings its own. ``meaning`` is what
+    ``worker.build.meaning.open_meaning`` has opened; without it topics match by their rules alone.
     """
     polled = settings.feeds if feeds is None else feeds
     return Pipeline(
         feeds={feed.id: feed for feed in polled},
         topics={topic.id: topic for topic in settings.topics},
-        matcher=compile_topics(settings.topics),
+        matcher=compile_topics(settings.topics, meaning=meaning),
         rarity=rarity.load(),
         routes=settings.routes,
         policy=settings.policy,

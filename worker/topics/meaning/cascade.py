@@ -1,0 +1,167 @@
+"""The cascade: each stage is dearer and surer than the one before, and sees only what the one before let pass.
+
+1. The token table guesses which passages may be about a topic's subject.
+2. The encoder says how near those are: the subject, and which side of it.
+3. The verifier reads claim and passage together, for the few that are near.
+4. A judge, when one is configured, reads what is still open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from worker.model import Article
+from worker.topics.meaning.claims import Claims
+from worker.topics.meaning.decision import Constants, Signals, odds
+from worker.topics.meaning.heads import OPPOSES, STATES, Head
+from worker.topics.meaning.models import Models, Vector
+from worker.topics.meaning.names import mention
+from worker.topics.meaning.passages import Passage, passages
+from worker.topics.meaning.tense import tense
+
+#: Passages of one article and topic that the encoder and the verifier are asked about, the likeliest ones.
+EMBEDDED_MAX, VERIFIED_MAX = 6, 4
+#: Log-odds from which more is asked about a passage: the other claims, then the phrase, then the unlike sentences.
+#: Ordinary news seldom comes so far, and what is found in the end hardly ever stays below.
+_OPEN, _LIKELY, _NEAR = -3.5, -3.0, -2.0
+_NONE = -6.0
+#: Passages before a passage in which its subject may be named.
+_BEFORE = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What was found for one topic in one passage."""
+
+    passage: Passage
+    #: How near it is, by the encoder.
+    subject: float
+    margin: float
+    #: ``None`` when it did not come as far as the verifier.
+    signals: Signals | None
+
+
+class Reader:
+    """One article, read as far as any topic needs and no passage twice."""
+
+    def __init__(self, article: Article, models: Models) -> None:
+        self._article = article
+        self._models = models
+        self.passages = passages(article)
+        self._vectors: dict[int, Vector] = {}
+
+    @cached_property
+    def ids(self) -> list[tuple[int, ...]]:
+        """The tokens of each passage."""
+        return [self._models.ids(passage.text) for passage in self.passages]
+
+    @cached_property
+    def guesses(self) -> Vector:
+        """The table's guess of each passage's vector."""
+        return self._models.table.guess(self.ids)
+
+    def vector(self, nth: int) -> Vector:
+        """Return the true vector of a passage."""
+        if nth not in self._vectors:
+            self._vectors[nth] = self._models.embed(self.ids[nth])
+        return self._vectors[nth]
+
+    def context(self, nth: int) -> str:
+        """Return a passage with the title and what stands before it: where its subject is named."""
+        near = range(max(0, nth - _BEFORE), nth + 1)
+        return " ".join(self.passages[at].text for at in dict.fromkeys((0, *near)))
+
+    @property
+    def year(self) -> int:
+        """The year of the article."""
+        return self._article.published_at.year
+
+
+def shortlist(reader: Reader, topics: Sequence[Claims], constants: Constants) -> list[list[int]]:
+    """Return for each topic the passages that may be about it, the likeliest first; most have none."""
+    if not topics or not reader.passages:
+        return [[] for _ in topics]
+    directions = np.concatenate([claims.guessed / claims.ordinary[:, None] for claims in topics])
+    scores = reader.guesses @ directions.T
+    starts = np.cumsum([0, *(len(claims.guessed) for claims in topics[:-1])])
+    best = np.maximum.reduceat(scores, starts, axis=1)
+    found: list[list[int]] = [[] for _ in topics]
+    for topic in np.nonzero(best.max(0) >= constants.shortlist)[0].tolist():
+        order = np.argsort(-best[:, topic], kind="stable")[:EMBEDDED_MAX].tolist()
+        found[topic] = [nth for nth in order if best[nth, topic] >= constants.shortlist]
+    return found
+
+
+def read(reader: Reader, claims: Claims, nths: Sequence[int], *, head: Head | None, gate: float) -> list[Finding]:
+    """Return what encoder and verifier say of the passages ``nths``, the nearest first."""
+    near = sorted((_near(reader, claims, nth) for nth in nths), key=lambda item: (-item[0], item[2]))
+    findings = []
+    for rank, (subject, margin, nth) in enumerate(near):
+        asked = subject >= gate and rank < VERIFIED_MAX
+        findings.append(
+            Finding(
+                passage=reader.passages[nth],
+                subject=subject,
+                margin=margin,
+                signals=signals(reader, claims, nth, near=(subject, margin), head=head) if asked else None,
+            )
+        )
+    return findings
+
+
+def _near(reader: Reader, claims: Claims, nth: int) -> tuple[float, float, int]:
+    vector = reader.vector(nth)
+    meant = float((claims.vectors @ vector).max())
+    against = float((claims.unlike_vectors @ vector).max()) if len(claims.unlike) else meant
+    return meant + float(claims.phrase_vector @ vector), meant - against, nth
+
+
+def signals(reader: Reader, claims: Claims, nth: int, *, near: tuple[float, float], head: Head | None) -> Signals:
+    """Return all that is known of a passage, ``near`` being its subject and margin.
+
+    The verifier is asked here, as often as it takes and no more; without one its signals say nothing.
+    """
+    text = reader.passages[nth].text
+    claim = phrase = opposed = unlike = _NONE
+    if head is not None:
+        order = np.argsort(-(claims.vectors @ reader.vector(nth)), kind="stable").tolist()
+        claim, phrase, opposed, unlike = _verified(claims, [claims.forms[at] for at in order], text, head)
+    named = mention(claims.names, reader.context(nth))
+    cues = tense(text, year=reader.year)
+    return Signals(
+        claim=claim,
+        phrase=phrase,
+        opposed=opposed,
+        unlike=unlike,
+        margin=near[1],
+        subject=near[0],
+        names=named.share,
+        others=float(named.others),
+        question=cues.question,
+        condition=cues.condition,
+        demand=cues.demand,
+        plan=cues.plan,
+        past=cues.past,
+        title=float(reader.passages[nth].field == "title"),
+    )
+
+
+def _verified(claims: Claims, forms: Sequence[str], text: str, head: Head) -> tuple[float, float, float, float]:
+    """Return the log-odds that ``text`` states the claims, states the phrase, opposes, and states what is unlike.
+
+    The nearest of ``forms`` is asked first; when it is out of the question, so are the others.
+    """
+    answers = [head.answer(forms[0], text)]
+    if odds(answers[0], STATES) > _OPEN:
+        answers += [head.answer(form, text) for form in forms[1:]]
+    claim = max(odds(answer, STATES) for answer in answers)
+    opposed = max(odds(answer, OPPOSES) for answer in answers)
+    phrase = odds(head.answer(claims.phrase, text), STATES) if claims.phrase and claim > _LIKELY else claim
+    unlike = _NONE
+    if max(claim, phrase) > _NEAR:
+        unlike = max((odds(head.answer(one, text), STATES) for one in claims.unlike), default=_NONE)
+    return claim, phrase, opposed, unlike

@@ -1,0 +1,154 @@
+"""The decision: from what the models say of a passage to one score, of which 0.5 is the operating point.
+
+The constants are fitted by ``worker.training`` on claim groups that nothing was trained on, and on ordinary news; they
+belong to the models by whose hashes they are named, and to no others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from typing import Any
+
+from worker.topics.meaning.heads import OPPOSES, OTHER, STATES
+from worker.topics.meaning.models import Vector
+
+#: Log-odds are cut here: beyond it a model is not surer, only louder.
+_SURE = 6.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signals:
+    """What is known of one passage and one topic. Log-odds lie within -6..6, all else within -2..2."""
+
+    #: Log-odds that the passage states one of the meaning sentences, and the phrase.
+    claim: float
+    phrase: float
+    #: Log-odds that it opposes one of them.
+    opposed: float
+    #: Log-odds that it states one of the ``unlike`` sentences; -6 when there are none.
+    unlike: float
+    #: How much nearer the passage is to the claims than to the ``unlike`` sentences; 0 when there are none.
+    margin: float
+    #: How near it is to the claims.
+    subject: float
+    #: Share of the claim's names that it mentions, and whether it mentions only others.
+    names: float
+    others: float
+    #: Cues that it asks, supposes, demands, plans or remembers.
+    question: float
+    condition: float
+    demand: float
+    plan: float
+    past: float
+    #: It is the headline.
+    title: float
+
+
+#: The signals in the order of the constants.
+SIGNALS = tuple(item.name for item in fields(Signals))
+
+
+def odds(logits: Vector, answer: int) -> float:
+    """Return the log-odds of one answer against the other two, within -6..6."""
+    rest = [float(logits[other]) for other in (STATES, OPPOSES, OTHER) if other != answer]
+    top = max(rest)
+    against = top + math.log(sum(math.exp(value - top) for value in rest))
+    return max(-_SURE, min(_SURE, float(logits[answer]) - against))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """From signals to a score."""
+
+    weights: tuple[float, ...]
+    bias: float
+    #: Log-odds at which news in general gives few enough false alarms (score 0.5), and hardly any (score 0.8).
+    operating: float
+    quiet: float
+
+    def raw(self, signals: Signals) -> float:
+        """Return the log-odds of a passage before they are moved to the operating point."""
+        return self.bias + sum(w * x for w, x in zip(self.weights, astuple(signals), strict=True))
+
+    def score(self, raw: float) -> float:
+        """Return the score of ``raw``, 0 to 1: 0.5 at the operating point, 0.8 at the quiet one."""
+        above = max(self.quiet - self.operating, _LEAST) / _QUIET_ODDS
+        moved = (raw - self.operating) / (above if raw > self.operating else 1.0)
+        return 1 / (1 + math.exp(-max(-_FAR, min(_FAR, moved))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """What the rest of an article takes from its best passage, in log-odds."""
+
+    #: For each e-fold of passages: of many sentences one always comes near.
+    length: float
+    #: For each log-odd by which the headline opposes the claim rather than states it.
+    headline: float
+    #: The same for any other passage.
+    elsewhere: float
+
+    def odds(self, raws: Sequence[float], found: Sequence[Signals], passages: int) -> tuple[float, int]:
+        """Return the log-odds of an article and which passage is its best.
+
+        ``raws`` are the log-odds of the passages ``found``, of which there is one at least; ``passages`` is how many
+        the article has.
+        """
+        best = max(range(len(raws)), key=lambda nth: raws[nth])
+        against = [(one.opposed - one.claim, one.title) for nth, one in enumerate(found) if nth != best]
+        headline = max((odds for odds, title in against if title), default=0.0)
+        elsewhere = max((odds for odds, _ in against), default=0.0)
+        length = self.length * math.log(min(max(passages, 1), _LONG))
+        return raws[best] - length - self.headline * max(0.0, headline) - self.elsewhere * max(0.0, elsewhere), best
+
+
+#: Passages of an article beyond which length no longer counts: few reports have more.
+_LONG = 40
+#: Log-odds of 0.8, the score from which a topic is quiet.
+_QUIET_ODDS = math.log(0.8 / 0.2)
+_LEAST, _FAR = 0.05, 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constants:
+    """All that was fitted."""
+
+    #: For topics with meaning sentences, for a phrase alone, and for the encoder without a verifier.
+    meaning: Scale
+    phrase: Scale
+    encoder: Scale
+    whole: Whole
+    #: The least subject score of a passage that the verifier is asked about.
+    gate: float
+    #: How far above the ordinary the table's guess must be, in standard deviations, for the encoder to be asked.
+    shortlist: float
+
+
+def read_constants(record: Mapping[str, Any]) -> Constants:
+    """Return the constants of a ``decision.json``.
+
+    Raises:
+        ValueError: they were made for other signals than these.
+    """
+    if tuple(record["signals"]) != SIGNALS:
+        raise ValueError("decision.json: made for another version of wirewatch; install wirewatch again")
+    return Constants(
+        meaning=_scale(record["meaning"]),
+        phrase=_scale(record["phrase"]),
+        encoder=_scale(record["encoder"]),
+        whole=Whole(**{name: float(record["whole"][name]) for name in ("length", "headline", "elsewhere")}),
+        gate=float(record["gate"]),
+        shortlist=float(record["shortlist"]),
+    )
+
+
+def _scale(record: Mapping[str, Any]) -> Scale:
+    weights: Sequence[float] = record["weights"]
+    return Scale(
+        weights=tuple(map(float, weights)),
+        bias=float(record["bias"]),
+        operating=float(record["operating"]),
+        quiet=float(record["quiet"]),
+    )

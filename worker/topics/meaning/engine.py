@@ -1,0 +1,148 @@
+"""The engine: the stages put together, and their answer in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from worker.model import Article, Judge, Question, Topic
+from worker.topics.meaning.cascade import Finding, Reader, read, shortlist
+from worker.topics.meaning.claims import Claims, claims_of
+from worker.topics.meaning.decision import Constants, Scale, Signals, read_constants
+from worker.topics.meaning.heads import DefaultHead, Head
+from worker.topics.meaning.models import Models
+from worker.topics.meant import Sense
+
+#: Scores between which a judge is asked: below, nobody doubts the no; above, hardly the yes.
+_DOUBT = (0.15, 0.97)
+#: What a judge's yes and no are worth.
+_YES, _NO = 0.95, 0.05
+_JUDGED_MAX = 3
+#: A passage that only the encoder has seen scores at most this.
+_UNREAD_MAX = 0.2
+_OPERATING = 0.5
+_CUES = ("question", "condition", "demand", "plan", "past")
+#: Log-odds of what was not asked.
+_NOTHING = -6.0
+
+
+class Engine:
+    """Decides by meaning; see ``worker.topics.meant.Meaning``."""
+
+    def __init__(self, models: Models, *, head: Head | None, judge: Judge | None = None) -> None:
+        """Make an engine of ``models``; without a ``head`` the encoder decides alone."""
+        self._models = models
+        self._head = head
+        self._judge = judge
+        self._constants: Constants = read_constants(models.decision)
+        self._claims: dict[str, Claims] = {}
+
+    @classmethod
+    def default(cls, models: Models, *, judge: Judge | None = None) -> Engine:
+        """Return an engine with the verifier that ships."""
+        return cls(models, head=DefaultHead(models), judge=judge)
+
+    def learn(self, topics: Sequence[Topic]) -> None:
+        """Take in the claims of ``topics``; a few milliseconds a sentence, once for each version of a topic."""
+        for topic in topics:
+            known = self._claims.get(topic.id)
+            if known is None or known.topic != topic:
+                self._claims[topic.id] = claims_of(topic, self._models)
+
+    def read(self, article: Article, topics: Sequence[Topic], *, explain: bool) -> Mapping[str, Sense]:
+        """Return what ``article`` says of each of ``topics``, by their ids; see ``Meaning.read``."""
+        reader = Reader(article, self._models)
+        claims = [self._claims[topic.id] for topic in topics]
+        listed = shortlist(reader, claims, self._constants)
+        senses = {}
+        for one, nths in zip(claims, listed, strict=True):
+            if nths:
+                senses[one.topic.id] = self._sense(article, reader, one, nths)
+            elif explain:
+                senses[one.topic.id] = Sense(
+                    score=0.0, stance="other", evidence=None, detail="no passage is about its subject"
+                )
+        return senses
+
+    def _sense(self, article: Article, reader: Reader, claims: Claims, nths: Sequence[int]) -> Sense:
+        findings = read(reader, claims, nths, head=self._head, gate=self._constants.gate)
+        seen = [one for one in findings if one.signals is not None]
+        if not seen:
+            return self._unread(findings)
+        scale, signals = self._scale(claims), [one.signals for one in findings if one.signals is not None]
+        raws = [scale.raw(one) for one in signals]
+        odds, best = self._constants.whole.odds(raws, signals, len(reader.passages))
+        score = scale.score(odds)
+        sense = Sense(
+            score=round(score, 4),
+            stance=_stance(signals[best], score),
+            evidence=seen[best].passage.evidence(),
+            detail=_said(seen[best]),
+        )
+        if self._judge is None or not _DOUBT[0] <= score <= _DOUBT[1]:
+            return sense
+        order = sorted(range(len(seen)), key=lambda nth: (-raws[nth], nth))
+        return _judged(self._judge, article, claims, [seen[nth] for nth in order[:_JUDGED_MAX]], sense)
+
+    def _scale(self, claims: Claims) -> Scale:
+        if self._head is None:
+            return self._constants.encoder
+        return self._constants.phrase if claims.alone else self._constants.meaning
+
+    def _unread(self, findings: Sequence[Finding]) -> Sense:
+        """Return the answer of an article none of whose passages came as far as the verifier."""
+        nearest = findings[0]
+        near = max(0.0, min(1.0, nearest.subject / self._constants.gate))
+        return Sense(
+            score=round(_UNREAD_MAX * near, 4),
+            stance="other",
+            evidence=nearest.passage.evidence(),
+            detail=f"subject {nearest.subject:.2f}, too far from it to be read closely",
+        )
+
+
+def _judged(judge: Judge, article: Article, claims: Claims, findings: Sequence[Finding], sense: Sense) -> Sense:
+    """Return what ``judge`` makes of ``findings``; ``sense`` when it has no answer."""
+    question = Question(
+        claims=claims.forms,
+        unlike=claims.unlike,
+        title=article.title,
+        passages=tuple(finding.passage.text for finding in findings),
+    )
+    opinion = judge.ask(question)
+    if opinion is None:
+        return sense
+    said = findings[min(opinion.passage, len(findings) - 1)]
+    return Sense(
+        score=_YES if opinion.stance == "states" else _NO,
+        stance=opinion.stance,
+        evidence=said.passage.evidence(),
+        detail=f"{_said(said)}; the judge says {opinion.stance}",
+    )
+
+
+def _stance(signals: Signals, score: float) -> str:
+    if score >= _OPERATING:
+        return "states"
+    if signals.opposed > max(0.0, signals.claim):
+        return "opposes"
+    if signals.unlike > max(0.0, signals.claim):
+        return "unlike"
+    return "states" if signals.claim > 0 else "other"
+
+
+def _said(finding: Finding) -> str:
+    signals = finding.signals
+    if signals is None:
+        return f"subject {finding.subject:.2f}"
+    parts = [f"subject {signals.subject:.2f}"]
+    if signals.claim > _NOTHING or signals.opposed > _NOTHING:
+        parts += [f"states {_percent(signals.claim)}", f"opposes {_percent(signals.opposed)}"]
+    if signals.unlike > _NOTHING:
+        parts.append(f"unlike {_percent(signals.unlike)}")
+    if signals.others:
+        parts.append("names others only")
+    return ", ".join(parts + [name for name in _CUES if getattr(signals, name)])
+
+
+def _percent(odds: float) -> str:
+    return f"{1 / (1 + 2.718281828459045**-odds):.2f}"

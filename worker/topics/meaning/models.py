@@ -1,0 +1,197 @@
+"""The models: a token table, a sentence encoder and a verifier, checked, loaded, and asked one text at a time.
+
+All three read the same tokens, so a text is tokenised once. A dynamically quantised model's answer depends on what
+else is in its batch, so there is never anything else: the same text has the same vector in every replay, and whatever
+the articles around it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from tokenizers import Tokenizer
+
+Vector: TypeAlias = npt.NDArray[np.float32]
+Ids: TypeAlias = tuple[int, ...]
+
+#: What ``wirewatch`` ships and what a directory under ``meaning.model`` must hold.
+MANIFEST = "manifest.json"
+FILES = ("tokenizer.json", "table.npz", "encoder.onnx", "verifier.onnx", "decision.json")
+#: Tokens of one sentence, and of claim and passage together, marks included.
+SENTENCE_MAX, PAIR_MAX = 64, 96
+#: Tokens of a claim inside a pair; the passage has the rest.
+_CLAIM_MAX = 40
+#: Marks of the vocabulary of BERT (Devlin et al., arXiv:1810.04805): beginning, and end of a part.
+_CLS, _SEP = 101, 102
+
+
+class ModelError(ValueError):
+    """The models cannot be used; the message says which file, and what to do."""
+
+
+def check_files(files: Mapping[str, bytes]) -> Mapping[str, str]:
+    """Return the sha256 of each model file, having compared it with the manifest's.
+
+    Raises:
+        ModelError: a file is missing, or is not the one that the manifest names.
+    """
+    try:
+        pinned = json.loads(files[MANIFEST])["files"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{MANIFEST}: missing or not readable; install wirewatch again") from error
+    for name in FILES:
+        if name not in files or name not in pinned:
+            raise ModelError(f"{name}: missing; install wirewatch again")
+        found = hashlib.sha256(files[name]).hexdigest()
+        if found != pinned[name]:
+            raise ModelError(
+                f"{name}: its sha256 is {found[:16]}..., {MANIFEST} says {str(pinned[name])[:16]}...; "
+                "the file was damaged or exchanged: install wirewatch again"
+            )
+    return {name: str(pinned[name]) for name in FILES}
+
+
+def session(model: bytes, name: str) -> onnxruntime.InferenceSession:
+    """Return a model ready to be asked, on one thread: the order of additions is then always the same.
+
+    Raises:
+        ModelError: it is no ONNX model that this runtime can run.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has no common base class of its own
+        raise ModelError(f"{name}: not a model that onnxruntime can run ({type(error).__name__})") from error
+
+
+def read_tokenizer(content: bytes, name: str) -> Tokenizer:
+    """Return a tokenizer that neither pads nor cuts.
+
+    Raises:
+        ModelError: it is no tokenizer file.
+    """
+    try:
+        tokenizer = Tokenizer.from_buffer(content)
+    except Exception as error:  # tokenizers raises bare exceptions
+        raise ModelError(f"{name}: not a tokenizer file") from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A vector a token, from which a sentence's vector can be guessed without running a model."""
+
+    rows: npt.NDArray[np.int8]
+    #: What a step of a row is worth; the weight of the token is in it.
+    scales: Vector
+    #: From a true sentence vector to the table's space.
+    basis: Vector
+    #: The mean sentence vector of news, in the encoder's space.
+    mean: Vector
+    #: Covariance of true centred vectors, and of guessed ones: what is ordinary for a claim.
+    spread: Vector
+    guessed_spread: Vector
+
+    def guess(self, sentences: Sequence[Ids]) -> Vector:
+        """Return one normalised vector a sentence; zero for a sentence without tokens."""
+        lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
+        flat = np.fromiter((token for ids in sentences for token in ids), np.int64, int(lengths.sum()))
+        out = np.zeros((len(sentences), self.rows.shape[1]), np.float32)
+        full = np.nonzero(lengths)[0]
+        if len(full):
+            starts = np.concatenate([[0], np.cumsum(lengths[full])[:-1]])
+            out[full] = np.add.reduceat(self.rows[flat] * self.scales[flat, None], starts, axis=0)
+        return normalised(out)
+
+
+def normalised(rows: Vector) -> Vector:
+    """Return ``rows``, each of length 1; a zero row stays zero."""
+    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
+    return np.asarray(rows / np.where(lengths > 0, lengths, 1), dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Everything that decides by meaning, loaded."""
+
+    tokenizer: Tokenizer
+    table: Table
+    encoder: onnxruntime.InferenceSession
+    verifier: onnxruntime.InferenceSession
+    #: The constants of the decision, as ``worker.topics.meaning.decision`` reads them.
+    decision: Mapping[str, object]
+    hashes: Mapping[str, str]
+
+    def ids(self, text: str) -> Ids:
+        """Return the tokens of ``text`` without marks, at most as many as a sentence may have."""
+        return tuple(self.tokenizer.encode(text, add_special_tokens=False).ids[: SENTENCE_MAX - 2])
+
+    def embed(self, ids: Ids) -> Vector:
+        """Return the vector of a sentence, seen from the mean sentence of news, of length 1."""
+        vector = run(self.encoder, [_CLS, *ids[: SENTENCE_MAX - 2], _SEP], 0)
+        return normalised(vector - self.table.mean)
+
+    def answer(self, claim: Ids, passage: Ids) -> Vector:
+        """Return the verifier's logits: states, opposes, other."""
+        first = [_CLS, *claim[:_CLAIM_MAX], _SEP]
+        second = [*passage[: PAIR_MAX - 1 - len(first)], _SEP]
+        return run(self.verifier, [*first, *second], len(second))
+
+
+def run(model: onnxruntime.InferenceSession, ids: Sequence[int], second: int) -> Vector:
+    """Return the first output for one row of tokens, of which the last ``second`` belong to the second part."""
+    size = len(ids)
+    kinds = np.zeros((1, size), np.int64)
+    kinds[0, size - second :] = 1
+    inputs = {
+        "input_ids": np.array([ids], np.int64),
+        "attention_mask": np.ones((1, size), np.int64),
+        "token_type_ids": kinds,
+    }
+    wanted = {item.name for item in model.get_inputs()}
+    result = model.run(None, {name: value for name, value in inputs.items() if name in wanted})
+    return np.asarray(result[0][0], dtype=np.float32)
+
+
+def load_models(files: Mapping[str, bytes]) -> Models:
+    """Return the models in ``files``, by their names in ``FILES`` and with the manifest.
+
+    Raises:
+        ModelError: a file is missing, changed or unreadable.
+    """
+    hashes = check_files(files)
+    decision = json.loads(files["decision.json"])
+    made_for = decision.get("models", {})
+    for name, digest in made_for.items():
+        if hashes.get(name) != digest:
+            raise ModelError(f"decision.json: made for another {name}; install wirewatch again")
+    with np.load(io.BytesIO(files["table.npz"])) as arrays:
+        table = Table(
+            rows=arrays["rows"],
+            scales=arrays["scales"].astype(np.float32),
+            basis=arrays["basis"].astype(np.float32),
+            mean=arrays["mean"].astype(np.float32),
+            spread=arrays["spread"].astype(np.float32),
+            guessed_spread=arrays["guessed_spread"].astype(np.float32),
+        )
+    return Models(
+        tokenizer=read_tokenizer(files["tokenizer.json"], "tokenizer.json"),
+        table=table,
+        encoder=session(files["encoder.onnx"], "encoder.onnx"),
+        verifier=session(files["verifier.onnx"], "verifier.onnx"),
+        decision=decision,
+        hashes=hashes,
+    )
