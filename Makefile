@@ -8,11 +8,13 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 RUN    := $(VENV)/.run-ready
 DEV    := $(VENV)/.dev-ready
+TRAINED := .venv-train
+TRAIN  := $(TRAINED)/.ready
 UV     ?= uv
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help replay run test lint format bench faults lock clean
+.PHONY: help replay run test lint format bench quality train faults lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null || \
@@ -40,6 +42,12 @@ format: $(DEV) ## format and mend what ruff can mend
 bench: $(RUN) ## measure costs as ratios in one run; ONLY=name picks one
 	$(BIN)/python tests/bench/run.py $(if $(ONLY),--only $(ONLY))
 
+quality: $(RUN) ## what matching finds and what it costs; EVAL=DIR BACKGROUND=DIR add your own material
+	$(BIN)/python -m tests.quality.report $(if $(EVAL),--eval $(EVAL)) $(if $(BACKGROUND),--background $(BACKGROUND))
+
+train: $(TRAIN) ## make the meaning models anew: an hour on 2 cores; MEASURE=DIR prints labelled sets as well
+	$(TRAINED)/bin/python -m worker.training.build $(if $(MEASURE),--measure $(MEASURE))
+
 faults: $(DEV) ## the long fault suite: replay killed at 50 random moments
 	WIREWATCH_KILLS=50 $(BIN)/python -m pytest -m faults -n 0 $(PYTEST_ARGS)
 
@@ -50,7 +58,7 @@ lock: ## resolve the lock files anew (needs uv)
 	  --no-emit-index-url --no-emit-find-links -c requirements.lock --upgrade pyproject.toml --group dev -o requirements-dev.lock
 
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(TRAINED) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "wirewatch needs Python 3.11.2 to 3.13 (apt-get install python3 python3-venv)"; exit 2; }
@@ -65,4 +73,10 @@ $(RUN): requirements.lock pyproject.toml | $(VENV)/bin/python
 
 $(DEV): requirements-dev.lock $(RUN)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(TRAIN): requirements.lock worker/training/requirements.txt | $(VENV)/bin/python
+	$(PYTHON) -m venv $(TRAINED)
+	$(TRAINED)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(TRAINED)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r worker/training/requirements.txt
 	@touch $@

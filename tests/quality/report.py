@@ -90,8 +90,8 @@ def phrase_alone(topic: Topic) -> Topic:
 class Matcher:
     """Scores of topics, with models opened once."""
 
-    def __init__(self, **meaning: str) -> None:
-        self.service = Service(meaning=Meaning(**meaning))
+    def __init__(self, verifier: str) -> None:
+        self.service = Service(meaning=Meaning(verifier=verifier))
         self._opened = open_meaning(self.service, [Topic(id="any", topic="any")], state=Path())
         if self._opened.meaning is None:
             raise SystemExit(f"meaning is disabled: {self._opened.why}")
@@ -225,7 +225,7 @@ def main() -> None:
     parser.add_argument("--background", type=Path, help="folder of feeds/*.xml and pages-gold.json")
     parser.add_argument("--verifier", default="default", help="default, off, or a directory")
     options = parser.parse_args()
-    matcher = Matcher(verifier=options.verifier)
+    matcher = Matcher(options.verifier)
     print_seeds(matcher)
     topics: dict[str, Topic] = {}
     for folder in (HERE, *options.eval):

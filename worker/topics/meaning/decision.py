@@ -70,7 +70,8 @@ class Scale:
 
     def raw(self, signals: Signals) -> float:
         """Return the log-odds of a passage before they are moved to the operating point."""
-        return self.bias + sum(w * x for w, x in zip(self.weights, astuple(signals), strict=True))
+        values: tuple[float, ...] = astuple(signals)
+        return self.bias + sum(weight * value for weight, value in zip(self.weights, values, strict=True))
 
     def score(self, raw: float) -> float:
         """Return the score of ``raw``, 0 to 1: 0.5 at the operating point, 0.8 at the quiet one."""
