@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.builders import article, topic
 from worker.model import Evidence, Match, Reason
-from worker.topics.meaning.decision import SIGNALS, Scale, odds, read_constants
+from worker.topics.meaning.decision import SIGNALS, Scale, Signals, Whole, odds, read_constants
 from worker.topics.meaning.models import Table
 from worker.topics.meaning.names import mention, names_of
 from worker.topics.meaning.passages import PASSAGES_MAX, passages
@@ -89,6 +89,29 @@ def test_a_score_grows_with_the_evidence(one: float, two: float, operating: floa
     assert scale.score(operating + above) == pytest.approx(0.8)
     low, high = sorted((one, two))
     assert 0 <= scale.score(low) <= scale.score(high) <= 1
+
+
+WHOLE = Whole(length=1.0, title=0.5, second=0.5, headline=0.5, elsewhere=0.5, unlike=0.5)
+
+
+def _signals(**changes: float) -> Signals:
+    return Signals(**dict.fromkeys(SIGNALS, 0.0) | {"unlike": -6.0} | changes)
+
+
+def test_the_rest_of_an_article_bears_on_its_best_passage() -> None:
+    """Length, a contrary headline and an unlike sentence take from it; others to the same effect add to it."""
+    best = _signals(claim=3.0)
+    alone, at = WHOLE.odds([3.0], [best], 1)
+    assert (alone, at) == (3.0, 0)
+    assert WHOLE.odds([3.0], [best], 10)[0] < alone
+    assert WHOLE.odds([3.0], [best], 1_000) == WHOLE.odds([3.0], [best], 40)
+    titled = WHOLE.odds([3.0], [_signals(claim=3.0, title=1.0)], 10)[0]
+    assert WHOLE.odds([3.0], [best], 10)[0] < titled < alone
+    contrary = _signals(claim=-3.0, opposed=3.0, title=1.0)
+    assert WHOLE.odds([3.0, -9.0], [best, contrary], 1) == (alone - 0.5 * 6 - 0.5 * 6, 0)
+    assert WHOLE.odds([3.0, 2.0], [best, _signals(claim=2.0)], 1) == (alone + 1.0, 0)
+    assert WHOLE.odds([3.0], [_signals(claim=3.0, unlike=5.0)], 1)[0] == alone - 1.0
+    assert WHOLE.odds([3.0], [_signals(claim=3.0, unlike=2.0)], 1)[0] == alone
 
 
 @given(st.lists(st.floats(-50, 50, width=32), min_size=3, max_size=3), st.sampled_from([0, 1, 2]))

@@ -30,9 +30,7 @@ class Opened:
     why: str = ""
 
 
-def open_meaning(
-    service: Service, topics: Sequence[Topic], *, state: Path, judge_record: Path | None = None
-) -> Opened:
+def open_meaning(service: Service, topics: Sequence[Topic], *, state: Path, judge_record: Path | None = None) -> Opened:
     """Return what decides by meaning for ``topics``; models are only loaded when one of them asks for meaning.
 
     Models that cannot be used disable meaning, with the reason: topics then match by their rules, and say so.

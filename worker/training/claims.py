@@ -78,6 +78,11 @@ def read_groups(folder: Path) -> list[Group]:
     return list(groups.values())
 
 
+def names_in_file(folder: Path, name: str) -> frozenset[str]:
+    """Return the group names in a file beside the groups."""
+    return frozenset((folder / name).read_text("utf-8").split())
+
+
 def _group(record: Mapping[str, object]) -> Group:
     return Group(
         name=str(record["group"]),

@@ -12,7 +12,7 @@ import torch
 from tokenizers import Tokenizer
 from torch.nn import functional
 
-from worker.training.claims import Group, read_groups, split
+from worker.training.claims import Group, names_in_file, read_groups, split
 from worker.training.encoder import Encoder, load_encoder
 from worker.training.pairs import Corpus, corpus
 
@@ -50,11 +50,6 @@ def divide(folder: Path, vectors: Path) -> Division:
             for at in [[place[group.name] for group in part]]
         )
     )
-
-
-def names_in_file(folder: Path, name: str) -> frozenset[str]:
-    """Return the group names in a file beside the groups."""
-    return frozenset((folder / name).read_text("utf-8").split())
 
 
 def _corpus(groups: Sequence[Group], cosine: npt.NDArray[np.float32]) -> Corpus:

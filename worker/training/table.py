@@ -22,8 +22,8 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
-from worker.training.claims import LABELS, Group, read_groups
-from worker.training.data import names_in_file, vectors_of
+from worker.training.claims import LABELS, Group, names_in_file, read_groups
+from worker.training.data import vectors_of
 from worker.training.encoder import Encoder, load_encoder
 
 #: Directions that are kept, and the weight of a token that has the share f of all tokens: a / (a + f).

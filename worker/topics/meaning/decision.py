@@ -82,31 +82,42 @@ class Scale:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whole:
-    """What the rest of an article takes from its best passage, in log-odds."""
+    """What an article as a whole makes of its passages, in log-odds."""
 
-    #: For each e-fold of passages: of many sentences one always comes near.
+    #: Taken for each e-fold of the article's passages: of many sentences one always comes near.
     length: float
-    #: For each log-odd by which the headline opposes the claim rather than states it.
+    #: The share of that which a headline pays: there is only one.
+    title: float
+    #: Added for what the next two passages say to the same effect.
+    second: float
+    #: Taken for each log-odd by which the headline opposes the claim rather than states it.
     headline: float
     #: The same for any other passage.
     elsewhere: float
+    #: Taken from a passage for each log-odd by which it states an ``unlike`` sentence rather than the claim.
+    unlike: float
 
     def odds(self, raws: Sequence[float], found: Sequence[Signals], passages: int) -> tuple[float, int]:
         """Return the log-odds of an article and which passage is its best.
 
-        ``raws`` are the log-odds of the passages ``found``, of which there is one at least; ``passages`` is how many
-        the article has.
+        ``raws`` are the log-odds of the passages ``found``, at least one; ``passages`` is how many the article has.
         """
-        best = max(range(len(raws)), key=lambda nth: raws[nth])
+        own = [raw - self.unlike * max(0.0, one.unlike - one.claim) for raw, one in zip(raws, found, strict=True)]
+        price = self.length * math.log(min(max(passages, 1), _LONG))
+        paid = [raw - price * (self.title if one.title else 1.0) for raw, one in zip(own, found, strict=True)]
+        best = max(range(len(paid)), key=lambda nth: paid[nth])
+        others = sorted((max(0.0, raw) for nth, raw in enumerate(own) if nth != best), reverse=True)
         against = [(one.opposed - one.claim, one.title) for nth, one in enumerate(found) if nth != best]
         headline = max((odds for odds, title in against if title), default=0.0)
         elsewhere = max((odds for odds, _ in against), default=0.0)
-        length = self.length * math.log(min(max(passages, 1), _LONG))
-        return raws[best] - length - self.headline * max(0.0, headline) - self.elsewhere * max(0.0, elsewhere), best
+        more = self.second * sum(others[:_MORE])
+        return paid[best] + more - self.headline * max(0.0, headline) - self.elsewhere * max(0.0, elsewhere), best
 
 
 #: Passages of an article beyond which length no longer counts: few reports have more.
 _LONG = 40
+#: Passages beside the best that are counted for it.
+_MORE = 2
 #: Log-odds of 0.8, the score from which a topic is quiet.
 _QUIET_ODDS = math.log(0.8 / 0.2)
 _LEAST, _FAR = 0.05, 30.0
@@ -139,7 +150,12 @@ def read_constants(record: Mapping[str, Any]) -> Constants:
         meaning=_scale(record["meaning"]),
         phrase=_scale(record["phrase"]),
         encoder=_scale(record["encoder"]),
-        whole=Whole(**{name: float(record["whole"][name]) for name in ("length", "headline", "elsewhere")}),
+        whole=Whole(
+            **{
+                name: float(record["whole"][name])
+                for name in ("length", "title", "second", "headline", "elsewhere", "unlike")
+            }
+        ),
         gate=float(record["gate"]),
         shortlist=float(record["shortlist"]),
     )
