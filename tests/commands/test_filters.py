@@ -32,7 +32,7 @@ def test_match_answers_a_line_for_each_match_from_stdin(tmp_path: Path) -> None:
     weather = {"id": "2", "title": "Rain", "text": "It rained."}
     stdin = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in (weather, article))
     (line,) = lines(ends_well(wirewatch(*_MATCH, "--json", cwd=tmp_path, stdin=stdin), 0))
-    assert (line["article"], line["topic"], line["matched"], line["by"]) == ("1", "missile-stance", True, "rule")
+    assert (line["article"], line["topic"], line["matched"], line["by"]) == ("1", "missile-stance", True, "both")
     assert line["score"] >= 0.5
     assert {evidence["field"] for evidence in line["evidence"]} == {"title", "text"}
     assert all(article[e["field"]][e["start"] : e["end"]] == e["text"] for e in line["evidence"])
@@ -92,8 +92,8 @@ def test_match_of_odd_characters_keeps_the_offsets_and_the_terminal(tmp_path: Pa
     title = "\ud800 \x9b31m \u2028 \x85 " + CLAIM
     (tmp_path / "a.jsonl").write_text(json.dumps({"id": "\x9b\ud800", "title": title}))
     (line,) = lines(ends_well(wirewatch(*_MATCH, "--articles", "a.jsonl", cwd=tmp_path), 0))
-    (evidence,) = line["evidence"]
-    assert title[evidence["start"] : evidence["end"]] == evidence["text"] == "missile programme is not negotiable"
+    _, words = line["evidence"]
+    assert title[words["start"] : words["end"]] == words["text"] == "missile programme is not negotiable"
 
 
 def test_match_by_meaning_needs_no_rule(tmp_path: Path) -> None:

@@ -162,9 +162,8 @@ def print_seeds(matcher: Matcher) -> None:
         right = [answers[0] for answers in matcher.judge([topic], told)]
         wrong = [answers[0] for answers in matcher.judge([topic], hard)]
         print(f"  {name:14} seeds {sum(a.matched for a in right)} of {len(right)}", end="")
-        print(
-            f" ({', '.join(f'{a.score:.2f}' for a in right)}), hard negatives {sum(a.matched for a in wrong)} of {len(wrong)}"
-        )
+        print(f" ({', '.join(f'{a.score:.2f}' for a in right)}),", end="")
+        print(f" hard negatives {sum(a.matched for a in wrong)} of {len(wrong)}")
         for one, answer in zip(hard, wrong, strict=True):
             if answer.matched:
                 print(f"    {one.title}: {answer.score:.2f} {answer.evidence[0].text if answer.evidence else ''}")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -236,10 +237,9 @@ def test_a_report_raises_nothing_whatever_is_wrong(tmp_path: Path) -> None:
 
 
 def test_the_shipped_topic_passes_its_own_examples() -> None:
-    """What the shipped file says about itself holds."""
-    topics = load(_ROOT / "config", {}).topics
-    percolator = compile_topics(topics)
-    (topic,) = topics
+    """What the shipped file says about itself holds for its rule; `wirewatch test` runs them with the models too."""
+    (topic,) = load(_ROOT / "config", {}).topics
+    percolator = compile_topics([replace(topic, require="either")])
     assert all(percolator.match(_article(text)) for text in topic.examples_match)
     assert not any(percolator.match(_article(text)) for text in topic.examples_ignore)
 

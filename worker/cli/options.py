@@ -24,8 +24,8 @@ _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 _STDOUT = 1
 #: What a terminal obeys instead of showing: material from outside could move its cursor or change its title.
 _CONTROL = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), " ")
-#: Those of them that JSON may hold as they are (RFC 8259 section 7).
-_UNESCAPED = re.compile("[\x7f-\x9f]")
+#: Those of them that JSON may hold as they are (RFC 8259 section 7), and what many readers take for the end of a line.
+_UNESCAPED = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 F = TypeVar("F", bound=Callable[..., Any])
 

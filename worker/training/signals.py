@@ -69,7 +69,8 @@ class Rater:
         claims = self._claims.get(case.topic)
         if claims is None:
             claims = self._claims[case.topic] = claims_of(case.topic, self._models)
-        findings = read(reader, claims, range(len(reader.passages)), head=self._head, gate=self._gate)
+        everything = range(len(reader.passages))
+        findings = read(reader, claims, everything, head=self._head, gate=self._gate, thorough=True)
         rows = [astuple(one.signals) for one in findings if one.signals is not None]
         guessed = reader.guesses @ (claims.guessed / claims.ordinary[:, None]).T
         return Rated(

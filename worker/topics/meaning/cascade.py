@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -28,7 +29,11 @@ EMBEDDED_MAX, VERIFIED_MAX = 6, 4
 #: Log-odds from which more is asked about a passage: the other claims, then the phrase, then the unlike sentences.
 #: Ordinary news seldom comes so far, and what is found in the end hardly ever stays below.
 _OPEN, _LIKELY, _NEAR = -3.5, -3.0, -2.0
+#: What is added to these for each e-fold of an article's passages: each then has to say more to be the one.
+_PATIENCE = 0.5
 _NONE = -6.0
+#: Below the gate by this much, the likeliest passage speaks for the others.
+_FAR = 0.25
 #: Passages before a passage in which its subject may be named.
 _BEFORE = 2
 
@@ -96,9 +101,15 @@ def shortlist(reader: Reader, topics: Sequence[Claims], constants: Constants) ->
     return found
 
 
-def read(reader: Reader, claims: Claims, nths: Sequence[int], *, head: Head | None, gate: float) -> list[Finding]:
-    """Return what encoder and verifier say of the passages ``nths``, the nearest first."""
-    near = sorted((_near(reader, claims, nth) for nth in nths), key=lambda item: (-item[0], item[2]))
+def read(
+    reader: Reader, claims: Claims, nths: Sequence[int], *, head: Head | None, gate: float, thorough: bool = False
+) -> list[Finding]:
+    """Return what encoder and verifier say of the passages ``nths``, given with the likeliest first, the nearest first.
+
+    Where the likeliest passage is far from the subject, the others are not looked at, unless ``thorough`` asks for it.
+    """
+    least = -9.0 if thorough else gate - _FAR
+    near = sorted(_nearest(reader, claims, nths, least), key=lambda item: (-item[0], item[2]))
     findings = []
     for rank, (subject, margin, nth) in enumerate(near):
         asked = subject >= gate and rank < VERIFIED_MAX
@@ -111,6 +122,15 @@ def read(reader: Reader, claims: Claims, nths: Sequence[int], *, head: Head | No
             )
         )
     return findings
+
+
+def _nearest(reader: Reader, claims: Claims, nths: Sequence[int], least: float) -> Iterator[tuple[float, float, int]]:
+    """Yield how near passages are; when the first is not even ``least``, the others are not asked."""
+    for rank, nth in enumerate(nths):
+        near = _near(reader, claims, nth)
+        yield near
+        if rank == 0 and near[0] < least:
+            return
 
 
 def _near(reader: Reader, claims: Claims, nth: int) -> tuple[float, float, int]:
@@ -129,7 +149,8 @@ def signals(reader: Reader, claims: Claims, nth: int, *, near: tuple[float, floa
     claim = phrase = opposed = unlike = _NONE
     if head is not None:
         order = np.argsort(-(claims.vectors @ reader.vector(nth)), kind="stable").tolist()
-        claim, phrase, opposed, unlike = _verified(claims, [claims.forms[at] for at in order], text, head)
+        patience = _PATIENCE * math.log(len(reader.passages))
+        claim, phrase, opposed, unlike = _verified(claims, [claims.forms[at] for at in order], text, head, patience)
     named = mention(claims.names, reader.context(nth))
     cues = tense(text, year=reader.year)
     return Signals(
@@ -150,18 +171,22 @@ def signals(reader: Reader, claims: Claims, nth: int, *, near: tuple[float, floa
     )
 
 
-def _verified(claims: Claims, forms: Sequence[str], text: str, head: Head) -> tuple[float, float, float, float]:
+def _verified(
+    claims: Claims, forms: Sequence[str], text: str, head: Head, patience: float
+) -> tuple[float, float, float, float]:
     """Return the log-odds that ``text`` states the claims, states the phrase, opposes, and states what is unlike.
 
-    The nearest of ``forms`` is asked first; when it is out of the question, so are the others.
+    The nearest of ``forms`` is asked first; when it is out of the question, so are the others. ``patience`` is how much
+    more a passage must show to be asked on.
     """
     answers = [head.answer(forms[0], text)]
-    if odds(answers[0], STATES) > _OPEN:
+    if odds(answers[0], STATES) > _OPEN + patience:
         answers += [head.answer(form, text) for form in forms[1:]]
     claim = max(odds(answer, STATES) for answer in answers)
     opposed = max(odds(answer, OPPOSES) for answer in answers)
-    phrase = odds(head.answer(claims.phrase, text), STATES) if claims.phrase and claim > _LIKELY else claim
+    asked_on = claims.phrase and claim > _LIKELY + patience
+    phrase = odds(head.answer(claims.phrase, text), STATES) if asked_on else claim
     unlike = _NONE
-    if max(claim, phrase) > _NEAR:
+    if max(claim, phrase) > _NEAR + patience:
         unlike = max((odds(head.answer(one, text), STATES) for one in claims.unlike), default=_NONE)
     return claim, phrase, opposed, unlike

@@ -31,6 +31,8 @@ SENTENCE_MAX, PAIR_MAX = 64, 96
 _CLAIM_MAX = 40
 #: Marks of the vocabulary of BERT (Devlin et al., arXiv:1810.04805): beginning, and end of a part.
 _CLS, _SEP = 101, 102
+#: Sentences that are guessed at a time, to bound the memory that a very long article takes.
+_BLOCK = 1_000
 
 
 class ModelError(ValueError):
@@ -107,6 +109,11 @@ class Table:
 
     def guess(self, sentences: Sequence[Ids]) -> Vector:
         """Return one normalised vector a sentence; zero for a sentence without tokens."""
+        blocks = [sentences[at : at + _BLOCK] for at in range(0, len(sentences), _BLOCK)]
+        empty = np.zeros((0, self.rows.shape[1]), np.float32)
+        return normalised(np.concatenate([empty, *map(self._sums, blocks)]))
+
+    def _sums(self, sentences: Sequence[Ids]) -> Vector:
         lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
         flat = np.fromiter((token for ids in sentences for token in ids), np.int64, int(lengths.sum()))
         out = np.zeros((len(sentences), self.rows.shape[1]), np.float32)
@@ -114,7 +121,7 @@ class Table:
         if len(full):
             starts = np.concatenate([[0], np.cumsum(lengths[full])[:-1]])
             out[full] = np.add.reduceat(self.rows[flat] * self.scales[flat, None], starts, axis=0)
-        return normalised(out)
+        return out
 
 
 def normalised(rows: Vector) -> Vector:
