@@ -35,7 +35,7 @@ Vector = npt.NDArray[np.float64]
 #: Least subject score of a passage that the verifier is asked about.
 GATE = 0.50
 #: The table's guess must be this far above the ordinary, in standard deviations.
-SHORTLIST = 2.0
+SHORTLIST = 2.25
 #: What the rest of an article takes from its best passage. Chosen on the set in tests/quality, whose articles hang
 #: together as news does; the composed ones here do not.
 WHOLE = Whole(length=1.2, title=0.7, second=0.8, headline=0.5, elsewhere=0.5, unlike=0.7)
