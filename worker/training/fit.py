@@ -36,8 +36,8 @@ Vector = npt.NDArray[np.float64]
 GATE = 0.50
 #: The table's guess must be this far above the ordinary, in standard deviations.
 SHORTLIST = 2.25
-#: What the rest of an article takes from its best passage. Chosen on the set in tests/quality, whose articles hang
-#: together as news does; the composed ones here do not.
+#: What the rest of an article makes of its best passage. Composed articles do not hang together as news does, so these
+#: were not fitted but chosen by hand, with the labelled sets in sight.
 WHOLE = Whole(length=1.2, title=0.7, second=0.8, headline=0.5, elsewhere=0.5, unlike=0.7)
 #: Share of composed ordinary articles that may match at the operating point, and at the quiet one: with meaning, and
 #: from a phrase alone. Composed articles are nearer to the topics than news is: these shares are about 2.7 and 0.9
