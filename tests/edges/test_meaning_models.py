@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -78,12 +79,25 @@ def test_constants_made_for_other_models_are_refused(files: Mapping[str, bytes])
     decision = json.loads(files["decision.json"])
     decision["models"]["verifier.onnx"] = "0" * 64
     content = json.dumps(decision).encode()
-    import hashlib
-
     manifest["files"]["decision.json"] = hashlib.sha256(content).hexdigest()
     changed = {**files, "decision.json": content, "manifest.json": json.dumps(manifest).encode()}
     with pytest.raises(ModelError, match=r"decision\.json: made for another verifier\.onnx"):
         load_models(changed)
+
+
+@pytest.mark.parametrize("change", [{"signals": ["claim"]}, {"whole": {}}], ids=["other signals", "incomplete"])
+def test_constants_of_another_version_disable_meaning(
+    files: Mapping[str, bytes], tmp_path: Path, change: dict[str, object]
+) -> None:
+    """A directory of models made by an older or newer wirewatch is a reason, and not a crash."""
+    decision = json.dumps(json.loads(files["decision.json"]) | change).encode()
+    manifest = json.loads(files["manifest.json"])
+    manifest["files"]["decision.json"] = hashlib.sha256(decision).hexdigest()
+    for name, content in {**files, "decision.json": decision, "manifest.json": json.dumps(manifest).encode()}.items():
+        (tmp_path / name).write_bytes(content)
+    opened = open_meaning(Service(meaning=Configured(model=str(tmp_path))), [MEANT], state=tmp_path)
+    assert opened.meaning is None
+    assert opened.why.startswith("decision.json: ")
 
 
 @pytest.mark.parametrize("missing", [*FILES, "manifest.json"])

@@ -14,8 +14,7 @@ import resource
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,66 +24,21 @@ from worker.model import Article, Feed, Match, Topic
 from worker.replay import recording
 from worker.settings import Meaning, Service, load_topics
 from worker.topics import compile_topics
+from worker.training.cases import Case, article, labelled, phrase_alone
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 #: Score from which a topic is quiet; ``threshold: 0.8``.
 QUIET = 0.8
 _OPERATING = 0.5
-_DAY = datetime(2026, 6, 1, tzinfo=UTC)
 #: Words that show that a text is in English, and the share of them from which it is.
 _ENGLISH, _SHARE = frozenset("the of and to in is that for was with on at by from".split()), 0.1  # noqa: SIM905
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One topic, one article, and whether the one is stated by the other."""
-
-    topic: Topic
-    article: Article
-    wanted: bool
-    kind: str
-
-
-def article(nth: int, title: str, text: str) -> Article:
-    """Return an article of a day in 2026."""
-    return Article(id=str(nth), url="", title=title, text=text, outlet="", published_at=_DAY, language="en")
 
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the objects of a JSONL file."""
     for line in path.read_text(encoding="utf-8").splitlines():
         yield json.loads(line)
-
-
-def sets_in(folder: Path) -> dict[str, list[Case]]:
-    """Return the labelled sets of ``folder``: ``topics.yaml`` and JSONL files whose lines have a ``label``."""
-    listed = folder / "topics.yaml"
-    topics = {topic.id: topic for topic in load_topics(listed, {})} if listed.exists() else {}
-    found: dict[str, list[Case]] = {}
-    for path in sorted(folder.glob("*.jsonl")):
-        cases = [
-            Case(
-                topic=topics.get(row["topic"]) or _own_topic(row),
-                article=article(nth, row.get("title") or "", row["text"]),
-                wanted=row["label"] == 1,
-                kind=row["kind"],
-            )
-            for nth, row in enumerate(rows(path))
-            if "label" in row
-        ]
-        if cases:
-            found[path.stem] = cases
-    return found
-
-
-def _own_topic(row: dict[str, Any]) -> Topic:
-    return Topic(id=row["topic"], topic=row["phrase"], meaning=tuple(row["meaning"]), unlike=tuple(row["unlike"]))
-
-
-def phrase_alone(topic: Topic) -> Topic:
-    """Return ``topic`` with nothing but its phrase."""
-    return Topic(id=topic.id, topic=topic.topic)
 
 
 class Matcher:
@@ -155,8 +109,8 @@ def print_seeds(matcher: Matcher) -> None:
         "full topic": watched,
     }
     seeds = recording.load(ROOT / "seeds").articles
-    told = [article(nth, one.title, one.text) for nth, one in enumerate(seeds)]
-    hard = [article(nth, row["title"], row["text"]) for nth, row in enumerate(rows(HERE / "hard-negatives.jsonl"))]
+    told = [article(one.text, one.title) for one in seeds]
+    hard = [article(row["text"], row["title"]) for row in rows(HERE / "hard-negatives.jsonl")]
     print("\nSeeds and hard negatives")
     for name, topic in topics.items():
         right = [answers[0] for answers in matcher.judge([topic], told)]
@@ -178,9 +132,9 @@ def background(folder: Path) -> list[Article]:
             entries = parse(path.read_bytes(), feed=feed, headers={}).entries
         except ValueError:
             continue
-        found += [article(0, entry.title, entry.text) for entry in entries]
+        found += [article(entry.text, entry.title) for entry in entries]
     for text in json.loads((folder / "pages-gold.json").read_text(encoding="utf-8")).values():
-        found.append(article(0, "", text))
+        found.append(article(text))
     return [replace(one, id=str(nth)) for nth, one in enumerate(found) if _is_english(f"{one.title} {one.text}")]
 
 
@@ -191,8 +145,8 @@ def _is_english(text: str) -> bool:
 
 def print_background(matcher: Matcher, topics: Sequence[Topic], articles: Sequence[Article]) -> None:
     """Print false alarms in 1,000 articles and topics, and the CPU time of an average article."""
-    sentences = sum(len(one.text) for one in articles) / len(articles)
-    print(f"\nBackground: {len(articles)} articles of {sentences:.0f} characters, {len(topics)} topics")
+    length = sum(len(one.text) for one in articles) / len(articles)
+    print(f"\nBackground: {len(articles)} articles of {length:.0f} characters, {len(topics)} topics")
     for name, asked in (("meaning", topics), ("phrase alone", [phrase_alone(topic) for topic in topics])):
         answers = [answer for found in matcher.match(asked, articles) for answer in found]
         pairs = len(articles) * len(topics) / 1000
@@ -228,7 +182,7 @@ def main() -> None:
     print_seeds(matcher)
     topics: dict[str, Topic] = {}
     for folder in (HERE, *options.eval):
-        for name, cases in sets_in(folder).items():
+        for name, cases in labelled(folder).items():
             topics |= {case.topic.id: case.topic for case in cases}
             for phrase in (False, True):
                 scores = matcher.scores(cases, phrase=phrase)

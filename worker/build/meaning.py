@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from worker.errors import ConfigError, Unusable
+from worker.errors import Unusable
 from worker.model import Judge, Topic
 from worker.settings import Service, hub
 from worker.topics.meant import LANGUAGES, Meaning, is_meant
@@ -40,6 +40,9 @@ def open_meaning(service: Service, topics: Sequence[Topic], *, state: Path, judg
         topics: those that will be asked.
         state: the state directory, for what is kept from one start to the next.
         judge_record: answers of the judge that were recorded; it is then asked nothing else.
+
+    Raises:
+        ConfigError: the judge cannot be asked as it is configured.
     """
     if not any(map(is_meant, topics)):
         return Opened()
@@ -48,12 +51,13 @@ def open_meaning(service: Service, topics: Sequence[Topic], *, state: Path, judg
     from worker.topics.meaning.engine import Engine  # noqa: PLC0415 - dear, and only needed here
     from worker.topics.meaning.models import ModelError, load_models  # noqa: PLC0415 - the same
 
+    judge = _judge(service, state, judge_record)
     try:
         models = load_models(_files(service.meaning.model))
         head = _head(service.meaning.verifier, models, state)
-    except (ModelError, Unusable, ConfigError) as error:
+        return Opened(meaning=Engine(models, head=head, judge=judge))
+    except (ModelError, Unusable) as error:
         return Opened(why=str(error))
-    return Opened(meaning=Engine(models, head=head, judge=_judge(service, state, judge_record)))
 
 
 def disabled(topics: Iterable[Topic], why: str) -> Iterator[tuple[Topic, str]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def topic_of(group: Group) -> Topic:
 
 def phrase_alone(topic: Topic) -> Topic:
     """Return ``topic`` with nothing but its phrase."""
-    return replace(topic, meaning=(), unlike=())
+    return Topic(id=topic.id, topic=topic.topic)
 
 
 def development(groups: Sequence[Group], strangers: Sequence[Group], rng: random.Random) -> Iterator[Case]:
@@ -104,8 +104,3 @@ def _topic(name: str, phrase: str, fields: Mapping[str, Any]) -> Topic:
     return Topic(
         id=name, topic=phrase, meaning=tuple(fields.get("meaning", ())), unlike=tuple(fields.get("unlike", ()))
     )
-
-
-def topics_of(cases: Iterable[Case]) -> list[Topic]:
-    """Return the topics of ``cases``, each once."""
-    return list({case.topic.id: case.topic for case in cases}.values())

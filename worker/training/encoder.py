@@ -1,31 +1,21 @@
-"""The transformer itself, small enough to read: BERT (MiniLM, bge) and MPNet encoders in plain torch.
-
-MPNet differs from BERT in three things: its positions count from 2, it has no segment embeddings, and all layers
-share one table of relative position biases. Source: Song et al., arXiv:2004.09297, and the configuration files of
-the models.
-"""
+"""The transformer itself, small enough to read: a BERT encoder (MiniLM, bge) in plain torch."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-_BUCKETS, _FARTHEST = 32, 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
     """What a ``config.json`` says of an encoder."""
 
-    kind: Literal["bert", "mpnet"]
     vocabulary: int
     positions: int
     width: int
@@ -39,7 +29,6 @@ def read_shape(path: Path) -> Shape:
     """Return the shape written in the ``config.json`` at ``path``."""
     config = json.loads(path.read_text(encoding="utf-8"))
     return Shape(
-        kind="mpnet" if config["model_type"] == "mpnet" else "bert",
         vocabulary=config["vocab_size"],
         positions=config["max_position_embeddings"],
         width=config["hidden_size"],
@@ -106,8 +95,7 @@ class Encoder(nn.Module):
         self.shape = shape
         self.words = nn.Embedding(shape.vocabulary, shape.width)
         self.positions = nn.Embedding(shape.positions, shape.width)
-        self.segments = nn.Embedding(2, shape.width) if shape.kind == "bert" else None
-        self.relative = nn.Embedding(_BUCKETS, shape.heads) if shape.kind == "mpnet" else None
+        self.segments = nn.Embedding(2, shape.width)
         self.norm = nn.LayerNorm(shape.width, shape.epsilon)
         self.dropout = RowDropout(dropout)
         self.layers = nn.ModuleList(_Layer(shape, dropout) for _ in range(shape.layers))
@@ -116,25 +104,11 @@ class Encoder(nn.Module):
         """Return the vectors of the last layer; ``mask`` is 1 for tokens and 0 for padding."""
         length = tokens.shape[1]
         place = torch.arange(length, device=tokens.device)
-        summed = self.words(tokens) + self.positions(place + (0 if self.segments is not None else 2))
-        if self.segments is not None:
-            summed = summed + self.segments(segments)
-        hidden: Tensor = self.dropout(self.norm(summed))
+        hidden: Tensor = self.dropout(self.norm(self.words(tokens) + self.positions(place) + self.segments(segments)))
         bias = (1.0 - mask[:, None, None, :].to(hidden.dtype)) * -1e9
-        if self.relative is not None:
-            bias = bias + self.relative(_bucket(place[None, :] - place[:, None])).permute(2, 0, 1)[None]
         for layer in self.layers:
             hidden = layer(hidden, bias)
         return hidden
-
-
-def _bucket(distance: Tensor) -> Tensor:
-    # Half of the buckets for each direction; small distances have one each, larger ones share, logarithmically.
-    half, exact = _BUCKETS // 2, _BUCKETS // 4
-    behind = (distance > 0).long() * half
-    distance = distance.abs()
-    scaled = torch.log(distance.clamp(min=1).float() / exact) / math.log(_FARTHEST / exact) * (half - exact)
-    return behind + torch.where(distance < exact, distance, (exact + scaled.long()).clamp(max=half - 1))
 
 
 def load_encoder(folder: Path, dropout: float = 0.1) -> Encoder:
@@ -146,7 +120,7 @@ def load_encoder(folder: Path, dropout: float = 0.1) -> Encoder:
         published = load_file(folder / "model.safetensors")
     else:
         published = _dequantised(folder / "model.onnx")
-    plain = {name.removeprefix("bert.").removeprefix("mpnet."): value for name, value in published.items()}
+    plain = {name.removeprefix("bert."): value for name, value in published.items()}
     encoder.load_state_dict({ours: plain[theirs].float() for ours, theirs in _names(encoder.shape).items()})
     return encoder
 
@@ -156,30 +130,22 @@ def _names(shape: Shape) -> Mapping[str, str]:
     names = {
         "words.weight": "embeddings.word_embeddings.weight",
         "positions.weight": "embeddings.position_embeddings.weight",
+        "segments.weight": "embeddings.token_type_embeddings.weight",
     }
-    if shape.kind == "bert":
-        names["segments.weight"] = "embeddings.token_type_embeddings.weight"
-        attention = {
-            "query": "attention.self.query",
-            "key": "attention.self.key",
-            "value": "attention.self.value",
-            "joined": "attention.output.dense",
-            "attention_norm": "attention.output.LayerNorm",
-        }
-    else:
-        names["relative.weight"] = "encoder.relative_attention_bias.weight"
-        attention = {
-            "query": "attention.attn.q",
-            "key": "attention.attn.k",
-            "value": "attention.attn.v",
-            "joined": "attention.attn.o",
-            "attention_norm": "attention.LayerNorm",
-        }
-    attention |= {"wide": "intermediate.dense", "narrow": "output.dense", "norm": "output.LayerNorm"}
+    parts = {
+        "query": "attention.self.query",
+        "key": "attention.self.key",
+        "value": "attention.self.value",
+        "joined": "attention.output.dense",
+        "attention_norm": "attention.output.LayerNorm",
+        "wide": "intermediate.dense",
+        "narrow": "output.dense",
+        "norm": "output.LayerNorm",
+    }
     for part in ("weight", "bias"):
         names[f"norm.{part}"] = f"embeddings.LayerNorm.{part}"
         for index in range(shape.layers):
-            for ours, theirs in attention.items():
+            for ours, theirs in parts.items():
                 names[f"layers.{index}.{ours}.{part}"] = f"encoder.layer.{index}.{theirs}.{part}"
     return names
 

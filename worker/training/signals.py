@@ -23,17 +23,13 @@ Rows = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """A case with the signals of its passages, one row each, and the best guess of the token table."""
+    """A case with the signals of its passages, one row each."""
 
     wanted: bool
     kind: str
-    topic: str
     rows: Rows
     #: How many passages the article has.
     passages: int
-    #: The greatest subject score of a passage by the encoder, and by the table in standard deviations.
-    subject: float
-    guessed: float
 
 
 class Rater:
@@ -72,15 +68,11 @@ class Rater:
         everything = range(len(reader.passages))
         findings = read(reader, claims, everything, head=self._head, gate=self._gate, thorough=True)
         rows = [astuple(one.signals) for one in findings if one.signals is not None]
-        guessed = reader.guesses @ (claims.guessed / claims.ordinary[:, None]).T
         return Rated(
             wanted=case.wanted,
             kind=case.kind,
-            topic=case.topic.id,
             rows=np.array(rows, dtype=np.float64).reshape(len(rows), len(SIGNALS)),
             passages=len(reader.passages),
-            subject=max((one.subject for one in findings), default=-2.0),
-            guessed=float(guessed.max()) if guessed.size else -9.0,
         )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from worker.model import Article
 from worker.topics.meaning.claims import Claims
-from worker.topics.meaning.decision import Constants, Signals, odds
+from worker.topics.meaning.decision import UNASKED, Constants, Signals, odds
 from worker.topics.meaning.heads import OPPOSES, STATES, Head
 from worker.topics.meaning.models import Models, Vector
 from worker.topics.meaning.names import mention
@@ -31,7 +31,6 @@ EMBEDDED_MAX, VERIFIED_MAX = 6, 4
 _OPEN, _LIKELY, _NEAR = -3.5, -3.0, -2.0
 #: What is added to these for each e-fold of an article's passages: each then has to say more to be the one.
 _PATIENCE = 0.5
-_NONE = -6.0
 #: Below the gate by this much, the likeliest passage speaks for the others.
 _FAR = 0.25
 #: Passages before a passage in which its subject may be named.
@@ -146,7 +145,7 @@ def signals(reader: Reader, claims: Claims, nth: int, *, near: tuple[float, floa
     The verifier is asked here, as often as it takes and no more; without one its signals say nothing.
     """
     text = reader.passages[nth].text
-    claim = phrase = opposed = unlike = _NONE
+    claim = phrase = opposed = unlike = UNASKED
     if head is not None:
         order = np.argsort(-(claims.vectors @ reader.vector(nth)), kind="stable").tolist()
         patience = _PATIENCE * math.log(len(reader.passages))
@@ -186,7 +185,7 @@ def _verified(
     opposed = max(odds(answer, OPPOSES) for answer in answers)
     asked_on = claims.phrase and claim > _LIKELY + patience
     phrase = odds(head.answer(claims.phrase, text), STATES) if asked_on else claim
-    unlike = _NONE
+    unlike = UNASKED
     if max(claim, phrase) > _NEAR + patience:
-        unlike = max((odds(head.answer(one, text), STATES) for one in claims.unlike), default=_NONE)
+        unlike = max((odds(head.answer(one, text), STATES) for one in claims.unlike), default=UNASKED)
     return claim, phrase, opposed, unlike

@@ -12,10 +12,11 @@ from dataclasses import astuple, dataclass, fields
 from typing import Any
 
 from worker.topics.meaning.heads import OPPOSES, OTHER, STATES
-from worker.topics.meaning.models import Vector
+from worker.topics.meaning.models import ModelError, Vector
 
-#: Log-odds are cut here: beyond it a model is not surer, only louder.
+#: Log-odds are cut here: beyond it a model is not surer, only louder. What was not asked has the lowest.
 _SURE = 6.0
+UNASKED = -_SURE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,23 +143,26 @@ def read_constants(record: Mapping[str, Any]) -> Constants:
     """Return the constants of a ``decision.json``.
 
     Raises:
-        ValueError: they were made for other signals than these.
+        ModelError: they were made for other signals than these, or are not complete.
     """
-    if tuple(record["signals"]) != SIGNALS:
-        raise ValueError("decision.json: made for another version of wirewatch; install wirewatch again")
-    return Constants(
-        meaning=_scale(record["meaning"]),
-        phrase=_scale(record["phrase"]),
-        encoder=_scale(record["encoder"]),
-        whole=Whole(
-            **{
-                name: float(record["whole"][name])
-                for name in ("length", "title", "second", "headline", "elsewhere", "unlike")
-            }
-        ),
-        gate=float(record["gate"]),
-        shortlist=float(record["shortlist"]),
-    )
+    try:
+        if tuple(record["signals"]) != SIGNALS:
+            raise ModelError("decision.json: made for another version of wirewatch; install wirewatch again")
+        return Constants(
+            meaning=_scale(record["meaning"]),
+            phrase=_scale(record["phrase"]),
+            encoder=_scale(record["encoder"]),
+            whole=Whole(
+                **{
+                    name: float(record["whole"][name])
+                    for name in ("length", "title", "second", "headline", "elsewhere", "unlike")
+                }
+            ),
+            gate=float(record["gate"]),
+            shortlist=float(record["shortlist"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"decision.json: not complete ({error}); install wirewatch again") from error
 
 
 def _scale(record: Mapping[str, Any]) -> Scale:

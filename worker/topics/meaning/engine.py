@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from worker.model import Article, Judge, Question, Topic
 from worker.topics.meaning.cascade import Finding, Reader, read, shortlist
 from worker.topics.meaning.claims import Claims, claims_of
-from worker.topics.meaning.decision import Constants, Scale, Signals, read_constants
+from worker.topics.meaning.decision import UNASKED, Constants, Scale, Signals, read_constants
 from worker.topics.meaning.heads import DefaultHead, Head
 from worker.topics.meaning.models import Models
 from worker.topics.meant import Sense
@@ -21,8 +22,6 @@ _JUDGED_MAX = 3
 _UNREAD_MAX = 0.2
 _OPERATING = 0.5
 _CUES = ("question", "condition", "demand", "plan", "past")
-#: Log-odds of what was not asked.
-_NOTHING = -6.0
 
 
 class Engine:
@@ -135,9 +134,9 @@ def _said(finding: Finding) -> str:
     if signals is None:
         return f"subject {finding.subject:.2f}"
     parts = [f"subject {signals.subject:.2f}"]
-    if signals.claim > _NOTHING or signals.opposed > _NOTHING:
+    if signals.claim > UNASKED or signals.opposed > UNASKED:
         parts += [f"states {_percent(signals.claim)}", f"opposes {_percent(signals.opposed)}"]
-    if signals.unlike > _NOTHING:
+    if signals.unlike > UNASKED:
         parts.append(f"unlike {_percent(signals.unlike)}")
     if signals.others:
         parts.append("names others only")
@@ -145,4 +144,4 @@ def _said(finding: Finding) -> str:
 
 
 def _percent(odds: float) -> str:
-    return f"{1 / (1 + 2.718281828459045**-odds):.2f}"
+    return f"{1 / (1 + math.exp(-odds)):.2f}"
