@@ -68,11 +68,18 @@ class DiskFull(LedgerError):  # noqa: N818
 class Retryable(WirewatchError):  # noqa: N818
     """It did not work now and may work later."""
 
-    def __init__(self, message: str, *, after: timedelta | None = None) -> None:
+    def __init__(self, message: str, *, after: timedelta | None = None, name: str = "") -> None:
         super().__init__(message)
         #: Not before this span has passed, as the other side asked.
         self.after = after
+        #: The value of the ``worker.model.Reason`` that says it best; empty when none does.
+        self.name = name
 
 
 class Unusable(WirewatchError):  # noqa: N818
     """This input will not work however often it is tried."""
+
+    def __init__(self, message: str, *, name: str = "") -> None:
+        super().__init__(message)
+        #: As ``Retryable.name``.
+        self.name = name

@@ -24,13 +24,34 @@ class Reason(StrEnum):
     UNCHANGED = "unchanged"
     BASELINE = "baseline"
     DUPLICATE = "duplicate"
+    #: With new identities, and yet an entry that the feed has shown under others: see ``worker.feeds.identity``.
+    REKEYED = "rekeyed"
+    #: A known entry with another title or text: it is read once more.
+    EDITED = "edited"
+    #: The publisher's host was asked enough for now, or asked to be left alone: the work waits, and nothing is charged.
+    HOST_WAITS = "host-waits"
     FETCH_FAILED = "fetch-failed"
+    DNS_FAILED = "dns-failed"
+    TIMED_OUT = "timed-out"
+    #: Our own rules forbid it: the address, the port, the scheme, the encoding or too many redirects.
+    FORBIDDEN = "forbidden"
+    TOO_LARGE = "too-large"
+    RATE_LIMITED = "rate-limited"
+    HTTP_ERROR = "http-error"
+    #: A page that asks for a browser or a person, where a program was expected: named and never evaded.
+    CHALLENGED = "challenged"
+    HTML_PAGE = "html-page"
     NOT_A_FEED = "not-a-feed"
+    #: Reading it took longer, or more memory, than any honest document does; its process was killed.
+    OVERRAN = "overran"
     GONE = "gone"
+    #: The feed has moved for good to where another configured feed is.
+    MERGED = "merged"
     # read
     PAGE = "page"
     FEED_TEXT = "feed-text"
     NO_TEXT = "no-text"
+    ROBOTS = "robots"
     # match
     MATCHED = "matched"
     NO_MATCH = "no-match"
@@ -90,6 +111,21 @@ class Feed:
     conditional: bool = True
     enabled: bool = True
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: As ``network.allow_private``, for this feed and the pages of its entries; ``None``: what the network says.
+    allow_private: bool | tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    """What a feed document says about itself, for those who poll it."""
+
+    #: From ``ttl`` and the ``sy:`` elements: how long the publisher thinks that a copy stays fresh.
+    update_interval: timedelta | None = None
+    #: Hours (0 to 23, UTC) and days (0 is Monday) in which it asks not to be polled.
+    skip_hours: tuple[int, ...] = ()
+    skip_days: tuple[int, ...] = ()
+    #: A WebSub hub that would tell of news by itself (https://www.w3.org/TR/websub/).
+    hub: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +133,7 @@ class FeedState:
     """What past polls of a feed have taught."""
 
     feed_id: str
-    #: ``new`` before the first good poll, then ``ok``, ``failing``, ``gone`` or ``disabled``.
+    #: ``new`` before the first good poll, then ``ok``, ``failing``, ``gone``, ``merged`` or ``disabled``.
     state: str = "new"
     outcome: Reason | None = None
     error: str | None = None
@@ -112,6 +148,20 @@ class FeedState:
     last_success_at: datetime | None = None
     next_poll_at: datetime | None = None
     interval: timedelta = timedelta(minutes=10)
+    #: Where a chain of permanent redirects has led, and how many polls in a row.
+    moved_to: str | None = None
+    moved_count: int = 0
+    #: The address that is polled in place of the configured one, once the move was believed.
+    address: str | None = None
+    #: When the feed was last asked without validators and answered.
+    full_at: datetime | None = None
+    #: Empty, ``doubtful`` or ``broken``: whether the feed's validators have hidden what is new.
+    validators: str = ""
+    #: Polls that showed nothing known, so that entries may have come and gone between two of them.
+    gaps: int = 0
+    hints: Hints = field(default_factory=Hints)
+    #: How often the feed publishes: made and read by ``worker.feeds.rhythm``; the ledger stores it as JSON.
+    rhythm: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +171,8 @@ class Entry:
     feed_id: str
     #: Identity inside the feed: guid, else canonical link, else title and date.
     key: str
+    #: Every identity by which the feed may show the entry again, ``key`` among them.
+    aliases: tuple[str, ...] = ()
     url: str
     title: str
     #: The feed's own text, as plain text: the longest of content and summary. May be empty.
@@ -128,6 +180,20 @@ class Entry:
     outlet: str
     published_at: datetime | None = None
     language: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownEntry:
+    """What is remembered of an entry, to know it again."""
+
+    id: int
+    #: Hashes made by ``worker.feeds.identity``.
+    title_key: str
+    fingerprint: str
+    #: How often it was read again because it had changed.
+    edits: int
+    #: When the feed last showed it, within some days.
+    seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +210,8 @@ class Article:
     language: str | None = None
     #: Where the text came from: ``page``, or ``feed-text`` when the page gave none.
     source: Reason = Reason.PAGE
+    #: ``worker.url.canonical`` of where the page was found, after redirects; empty for ``feed-text``.
+    page: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

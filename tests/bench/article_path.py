@@ -11,12 +11,12 @@ from typing import Any
 
 from tests.bench.harness import compare, ratios
 from tests.builders import NOON, entry, feed, topic
+from tests.rows import new
 from worker.alerts.policy import Policy, Route
 from worker.channels.file import FileChannel
 from worker.feeds.polling import Polling
 from worker.ledger import entries
 from worker.ledger.engine import open_file
-from worker.model import Reason
 from worker.replay.recording import load
 from worker.stages import deliver, read
 from worker.stages.pipeline import Pipeline
@@ -34,7 +34,7 @@ class _Shelf:
     def __init__(self, pages: list[bytes]) -> None:
         self.pages = {f"https://wire.example/{n}": page for n, page in enumerate(pages)}
 
-    def get(self, url: str, *, now: Any, headers: Any) -> Response:  # noqa: ARG002
+    def get(self, url: str, **_: Any) -> Response:
         headers_ = {"content-type": "text/html; charset=utf-8"}
         return Response(status=200, url=url, headers=headers_, body=self.pages[url])
 
@@ -107,7 +107,7 @@ def _ours(pages: list[bytes]) -> None:
             jitter=lambda: 0.0,
         )
         with ledger.write() as t:
-            entries.add(t, [entry(n) for n in range(len(pages))], now=NOON, reason=Reason.QUEUED)
+            entries.add(t, new(*(entry(n) for n in range(len(pages)))), now=NOON)
         read_count = 0
         while done := read.run(p, now=NOON):
             read_count += len(done)

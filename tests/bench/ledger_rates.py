@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.bench.harness import compare
 from tests.builders import NOON, entry
+from tests.rows import new
 from worker.ledger import entries
 from worker.ledger.engine import Ledger, open_file
 from worker.model import Reason
@@ -47,14 +48,14 @@ def _with_past(path: Path, size: int) -> Ledger:
     for start in range(0, size, 10_000):
         with ledger.write() as t:
             past = [entry(n) for n in range(start, start + 10_000)]
-            entries.add(t, past, now=NOON, reason=Reason.BASELINE)
+            entries.add(t, new(*past, reason=Reason.BASELINE), now=NOON)
     return ledger
 
 
 def _round(ledger: Ledger, first: int) -> None:
     with ledger.write() as t:
-        new = [entry(n) for n in range(first, first + _ROWS)]
-        assert len(entries.add(t, new, now=NOON, reason=Reason.QUEUED)) == _ROWS
+        late = new(*(entry(n) for n in range(first, first + _ROWS)))
+        assert len(entries.add(t, late, now=NOON)) == _ROWS
     done = 0
     while True:
         with ledger.write() as t:

@@ -13,10 +13,10 @@ from ruamel.yaml import YAML
 from tests.builders import NOON, at, entry, feed
 from tests.commands.shells import SEEDS, ends_well
 from tests.processes import Ended, wirewatch
+from tests.rows import new
 from worker.build import REPLAY_LEDGER
 from worker.ledger import dead, entries, feeds
 from worker.ledger.engine import open_file
-from worker.model import Reason
 
 _PAGES = [one["url"] for one in YAML(typ="safe", pure=True).load(SEEDS / "manifest.yaml")["articles"]]
 
@@ -34,9 +34,9 @@ def buried(tmp_path: Path) -> Path:
     ledger = open_file(tmp_path / "state" / REPLAY_LEDGER, durable=False)
     with ledger.write() as t:
         feeds.sync(t, [feed()], now=NOON)
-        entries.add(t, [entry(1), entry(2)], now=NOON, reason=Reason.QUEUED)
+        entries.add(t, new(entry(1), entry(2)), now=NOON)
         for claim in entries.claim(t, now=at(1), limit=2):
-            url = claim.value[0].url
+            url = claim.value.entry.url
             dead.bury(t, claim, kind="entry", subject=url, reason="not read in 5 attempts", now=at(1))
     ledger.close()
     return tmp_path / "state"

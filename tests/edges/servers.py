@@ -1,13 +1,15 @@
-"""A strict HTTP server on loopback: it answers as it is told and remembers every request."""
+"""Strict servers on loopback: they answer as they are told and remember what they were asked."""
 
 from __future__ import annotations
 
 import gzip
+import socket
+import struct
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -35,8 +37,8 @@ class Site:
 
 
 @contextmanager
-def serve() -> Iterator[Site]:
-    """Serve a site on a free port of 127.0.0.1 until the block ends."""
+def serve(host: str = "127.0.0.1", port: int = 0) -> Iterator[Site]:
+    """Serve a site on a free port of ``host``, or the one that is given, until the block ends."""
     site = Site()
 
     class Handler(BaseHTTPRequestHandler):
@@ -57,7 +59,7 @@ def serve() -> Iterator[Site]:
         def handle_error(self, *args: object) -> None:
             """Say nothing of clients that leave in the middle: that is what some tests are about."""
 
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server((host, port), Handler)
     server.daemon_threads = True
     site.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -106,3 +108,126 @@ def dripping(count: int, seconds: float) -> Callable[[BaseHTTPRequestHandler], N
             return
 
     return answer
+
+
+@dataclass(slots=True)
+class Listener:
+    """What a server of bare connections was sent."""
+
+    port: int = 0
+    #: Connections that were accepted, whether anything was said on them or not.
+    connections: int = 0
+    #: The raw bytes of every request.
+    asked: list[bytes] = field(default_factory=list)
+
+
+@contextmanager
+def listen(
+    answer: Callable[[socket.socket], None] = lambda _: None, host: str = "127.0.0.1", port: int = 0
+) -> Iterator[Listener]:
+    """Accept connections until the block ends; ``answer`` is called once for each, when its request has come."""
+    server = socket.create_server((host, port))
+    server.settimeout(0.01)
+    listener = Listener(port=server.getsockname()[1])
+    ended = threading.Event()
+
+    def talk(peer: socket.socket) -> None:
+        with peer, suppress(OSError):
+            peer.settimeout(30)
+            request = b""
+            while not request.endswith(b"\r\n\r\n") and (part := peer.recv(65_536)):
+                request += part
+            listener.asked.append(request)
+            answer(peer)
+
+    def accept() -> None:
+        while not ended.is_set():
+            with suppress(TimeoutError):
+                peer, _ = server.accept()
+                listener.connections += 1
+                threading.Thread(target=talk, args=(peer,), daemon=True).start()
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    try:
+        yield listener
+    finally:
+        ended.set()
+        thread.join(timeout=10)
+        server.close()
+
+
+def says(*parts: bytes, pause: float = 0.0, repeat: int = 1) -> Callable[[socket.socket], None]:
+    """Return an answer of raw parts, with a pause after each, as a whole ``repeat`` times (the first part once)."""
+
+    def answer(peer: socket.socket) -> None:
+        first, *rest = parts
+        peer.sendall(first)
+        for _ in range(repeat):
+            for part in rest:
+                peer.sendall(part)
+                time.sleep(pause)
+
+    return answer
+
+
+@dataclass(slots=True)
+class Names:
+    """A DNS server's port, and the names it was asked for."""
+
+    port: int = 0
+    asked: list[str] = field(default_factory=list)
+
+    def look_up(self, host: str, port: int) -> list[str]:
+        """Ask this server for the addresses of a host, as a resolver without a cache does (RFC 1035 section 4)."""
+        assert port
+        question = b"".join(struct.pack("B", len(label)) + label.encode() for label in host.split(".")) + b"\0"
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+            asker.settimeout(5)
+            asker.sendto(struct.pack(">6H", 7, 0x0100, 1, 0, 0, 0) + question + struct.pack(">2H", 1, 1), self._place)
+            reply = asker.recv(4096)
+        count = struct.unpack(">6H", reply[:12])[3]
+        records = reply[12 + len(question) + 4 :]
+        return [socket.inet_ntoa(records[16 * n + 12 : 16 * n + 16]) for n in range(count)]
+
+    @property
+    def _place(self) -> tuple[str, int]:
+        return ("127.0.0.1", self.port)
+
+
+@contextmanager
+def name_server(*answers: list[str]) -> Iterator[Names]:
+    """Serve DNS on UDP: the first question gets the first answers, and so on; the last ones stay. The TTL is 0."""
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 0))
+    server.settimeout(0.01)
+    names = Names(port=server.getsockname()[1])
+    ended = threading.Event()
+
+    def reply() -> None:
+        while not ended.is_set():
+            with suppress(TimeoutError):
+                query, asker = server.recvfrom(4096)
+                addresses = answers[min(len(names.asked), len(answers) - 1)]
+                names.asked.append(".".join(_labels(query)))
+                records = b"".join(
+                    struct.pack(">3HIH", 0xC00C, 1, 1, 0, 4) + socket.inet_aton(address) for address in addresses
+                )
+                header = query[:2] + struct.pack(">5H", 0x8180, 1, len(addresses), 0, 0)
+                server.sendto(header + query[12:] + records, asker)
+
+    thread = threading.Thread(target=reply)
+    thread.start()
+    try:
+        yield names
+    finally:
+        ended.set()
+        thread.join(timeout=10)
+        server.close()
+
+
+def _labels(query: bytes) -> Iterator[str]:
+    at = 12
+    while query[at]:
+        yield query[at + 1 : at + 1 + query[at]].decode()
+        at += 1 + query[at]

@@ -15,10 +15,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, select
 
 from tests.builders import NOON, alert, article, at, entry, feed, match, topic
+from tests.rows import new
 from worker.errors import DiskFull, LedgerUnusable
 from worker.ledger import entries, feeds, outbox, overview, stories, sweep
 from worker.ledger import migrate as migrations
 from worker.ledger.engine import Ledger, open_file
+from worker.ledger.feeds import Polled
 from worker.ledger.retention import Retention
 from worker.ledger.tables import article as article_table
 from worker.ledger.tables import metadata
@@ -112,7 +114,7 @@ def test_a_feed_with_a_new_address_forgets_its_validators(ledger: Ledger) -> Non
         feeds.sync(t, [feed()], now=NOON)
         (claim,) = feeds.claim(t, now=NOON, limit=1)
         polled = replace(claim.value, state="ok", etag='"1"', polled_at=NOON, last_success_at=NOON)
-        feeds.record(t, claim, polled, next_poll_at=at(10))
+        feeds.record(t, [Polled(claim=claim, state=polled, next_poll_at=at(10), host="wire.example")])
         assert feeds.states(t)["wire"].etag == '"1"'
         feeds.sync(t, [feed(url="https://wire.example/new.xml")], now=at(1))
         assert feeds.states(t)["wire"].etag is None
@@ -132,7 +134,7 @@ def test_the_topics_in_force_are_remembered(ledger: Ledger) -> None:
 def test_queues_show_what_is_due_and_how_long_it_waits(ledger: Ledger) -> None:
     """Open, due, in hand and the age of the oldest, a queue."""
     with ledger.write() as t:
-        entries.add(t, [entry(1), entry(2)], now=NOON, reason=Reason.QUEUED)
+        entries.add(t, new(entry(1), entry(2)), now=NOON)
         entries.claim(t, now=NOON, limit=1)
         queue = overview.queues(t, now=at(2))["read"]
         assert queue == {"open": 2, "due": 1, "leased": 1, "oldest_s": 120.0}
@@ -150,8 +152,8 @@ def test_the_sweep_erases_what_is_old_and_nothing_that_waits(ledger: Ledger) -> 
             story = Story(id=f"s-{number}", first_at=NOON, newest_at=NOON, members=(member,))
             stories.save(t, story, new=member, now=NOON)
         outbox.add(t, alert(2, story_id="s-2"))
-        entries.add(t, [entry(1)], now=NOON, reason=Reason.BASELINE)
-        entries.add(t, [entry(2)], now=NOON, reason=Reason.QUEUED)
+        entries.add(t, new(entry(1), reason=Reason.BASELINE), now=NOON)
+        entries.add(t, new(entry(2)), now=NOON)
     with ledger.write() as t:
         erased = sweep.sweep(t, Retention(), now=NOON + timedelta(days=400))
     assert erased == {

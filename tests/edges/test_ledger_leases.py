@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import NOON, alert, article, at, entry
+from tests.rows import new
 from worker.ledger import dead, entries, outbox
 from worker.ledger.engine import Ledger, open_file
 from worker.ledger.leases import BASE, CAP, LEASE, LeaseLost, retry_at
@@ -21,7 +22,7 @@ from worker.model import Delivery, Reason, Role
 def add_entries(ledger: Ledger, count: int) -> None:
     """Queue some entries at noon."""
     with ledger.write() as t:
-        entries.add(t, [entry(n) for n in range(count)], now=NOON, reason=Reason.QUEUED)
+        entries.add(t, new(*(entry(n) for n in range(count))), now=NOON)
 
 
 def test_a_claim_takes_due_rows_oldest_first_and_hides_them(ledger: Ledger) -> None:
@@ -31,8 +32,8 @@ def test_a_claim_takes_due_rows_oldest_first_and_hides_them(ledger: Ledger) -> N
         first = entries.claim(t, now=at(1), limit=2)
         second = entries.claim(t, now=at(1), limit=2)
         third = entries.claim(t, now=at(1), limit=2)
-    assert [c.value[0].title for c in first] == ["Headline 0", "Headline 1"]
-    assert [c.value[0].title for c in second] == ["Headline 2"]
+    assert [c.value.entry.title for c in first] == ["Headline 0", "Headline 1"]
+    assert [c.value.entry.title for c in second] == ["Headline 2"]
     assert third == []
     assert {c.attempt for c in first + second} == {1}
 
@@ -168,7 +169,7 @@ def test_dead_letters_are_kept_shown_and_given_back(ledger: Ledger) -> None:
 def test_known_entries_are_not_queued_again(ledger: Ledger) -> None:
     """The identity of an entry is its feed and key."""
     with ledger.write() as t:
-        assert len(entries.add(t, [entry(1), entry(2)], now=NOON, reason=Reason.BASELINE)) == 2
-        assert entries.add(t, [entry(1)], now=at(1), reason=Reason.QUEUED) == []
-        assert len(entries.add(t, [entry(1, feed_id="other")], now=at(1), reason=Reason.QUEUED)) == 1
-        assert entries.known_keys(t, "wire", ["https://wire.example/1", "x"]) == {"https://wire.example/1"}
+        assert len(entries.add(t, new(entry(1), entry(2), reason=Reason.BASELINE), now=NOON)) == 2
+        assert entries.add(t, new(entry(1)), now=at(1)) == []
+        assert len(entries.add(t, new(entry(1, feed_id="other")), now=at(1))) == 1
+        assert entries.known(t, "wire", ["https://wire.example/1", "x"]).keys() == {"https://wire.example/1"}

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import gzip
+import socket
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
 from tests.builders import NOON
-from tests.edges.servers import Site, dripping, packed, plain, serve
-from worker.errors import Retryable, Unusable
+from tests.edges.servers import Site, dripping, listen, packed, plain, says, serve
+from worker.errors import ConfigError, Retryable, Unusable
 from worker.web.client import LiveWeb
 from worker.web.network import Network
 from worker.web.response import Response
 
-pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]
+pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.0/8"])]
 
 
 @pytest.fixture
@@ -144,6 +147,82 @@ def test_nobody_listening_is_worth_another_try(site: Site) -> None:
 def _free_port() -> int:
     with serve() as gone:
         return gone.port
+
+
+def test_errors_show_no_secret(site: Site) -> None:
+    """Addresses of feeds may hold keys; the errors end up in logs and on screens."""
+    site.answers["/?token=s3cret"] = plain(b"x" * 200, Content_Encoding="br")
+    site.answers["/b?token=s3cret"] = plain(status=302, Location="/b?token=s3cret")
+    gone = f"http://us:s3cret@127.0.0.1:{_free_port()}/?key=s3cret"
+    for path in ("/?token=s3cret", "/b?token=s3cret", gone, "ftp://us:s3cret@wire.example/", "http://us:s3cret"):
+        with pytest.raises((Unusable, Retryable)) as failed:
+            get(site, path, allow_ports=tuple(range(1024, 65536)))
+        assert "s3cret" not in str(failed.value)
+
+
+def test_threads_share_one_web(site: Site) -> None:
+    """Sixteen threads at once: each has the answer to its own question."""
+    for number in range(64):
+        site.answers[f"/{number}"] = plain(f"answer {number}".encode(), ETag=f'"{number}"')
+    web = LiveWeb(Network(allow_private=True, allow_ports=(site.port,)), user_agent="test")
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(lambda n: web.get(site.url(f"/{n}"), now=NOON, headers={}), range(64)))
+    web.close()
+    assert [(answer.body, answer.headers["etag"]) for answer in answers] == [
+        (f"answer {number}".encode(), f'"{number}"') for number in range(64)
+    ]
+
+
+def test_a_connection_is_used_again_and_closed_at_the_end() -> None:
+    """One for the three requests; none is left when the web is closed."""
+    with listen(_three_times) as listener:
+        web = LiveWeb(Network(allow_private=True, allow_ports=(listener.port,)), user_agent="test")
+        for _ in range(3):
+            assert web.get(f"http://127.0.0.1:{listener.port}/", now=NOON, headers={}).status == 304
+        assert listener.connections == 1
+        web.close()
+        assert _hung_up.wait(10)
+
+
+_hung_up = threading.Event()
+
+
+def _three_times(peer: socket.socket) -> None:
+    last = b""
+    for _ in range(3):
+        peer.sendall(b"HTTP/1.1 304 Not Modified\r\n\r\n")
+        last = peer.recv(65_536)
+    if not last:
+        _hung_up.set()
+
+
+def test_a_proxy_that_is_configured_is_used(site: Site) -> None:
+    """Names are its to resolve, its own place may be anywhere, and what says that it is private is not sent to it."""
+    with listen(says(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nvia")) as proxy:
+        network = Network(proxy=f"http://me:pw@127.0.0.1:{proxy.port}")
+        web = LiveWeb(network, user_agent="test")
+        assert web.get("http://wire.example/a/../feed?", now=NOON, headers={}).body == b"via"
+        assert proxy.asked[0].startswith(b"GET http://wire.example/a/../feed? HTTP/1.1\r\n")
+        assert b"Proxy-Authorization: Basic bWU6cHc=" in proxy.asked[0]
+        # TLS goes through a tunnel, to the port that is allowed.
+        with pytest.raises(Retryable):
+            web.get("https://wire.example/feed", now=NOON, headers={})
+        assert proxy.asked[1].startswith(b"CONNECT wire.example:443 HTTP/1.1\r\n")
+        for url in (site.url("/"), "http://localhost/", "http://2130706433/", "http://wire.example:8080/"):
+            with pytest.raises(Unusable):
+                web.get(url, now=NOON, headers={})
+        web.close()
+        assert proxy.connections == 2
+    assert site.asked == []
+    assert "pw" not in repr(network)
+
+
+@pytest.mark.parametrize("proxy", ["socks5://me:s3cret@wire.example:1", "wire.example:3128", "http://", "http://[x]"])
+def test_an_address_that_is_no_proxy_is_said_at_the_start(proxy: str) -> None:
+    """In the configuration's own words, without its password."""
+    with pytest.raises(ConfigError, match=r"network\.proxy: expected") as wrong:
+        LiveWeb(Network(proxy=proxy), user_agent="test")
+    assert "s3cret" not in str(wrong.value)
 
 
 def test_proxies_of_the_environment_are_ignored(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

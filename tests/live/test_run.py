@@ -81,7 +81,7 @@ def test_the_service_tells_what_a_publisher_publishes_and_stops_when_told(
     assert [asked.path for asked in site.asked].count("/1") == 1
     shown = json.loads(wirewatch("status", "--json", cwd=tmp_path).out)
     by_id = {feed["id"]: feed for feed in shown["feeds"]}
-    assert (by_id["wire"]["state"], by_id["login"]["outcome"]) == ("ok", "not-a-feed")
+    assert (by_id["wire"]["state"], by_id["login"]["outcome"]) == ("ok", "html-page")
     assert by_id["login"]["failures"] == 0.5
     assert shown["ready"] is True
     assert [(c["id"], c["delivered"]) for c in shown["channels"]] == [("archive", 1)]

@@ -35,7 +35,15 @@ class ScriptedWeb:
     answers: dict[str, Response | WirewatchError] = field(default_factory=dict)
     asked: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
 
-    def get(self, url: str, *, now: datetime, headers: Mapping[str, str]) -> Response:  # noqa: ARG002 - Web's signature
+    def get(
+        self,
+        url: str,
+        *,
+        now: datetime,  # noqa: ARG002 - Web's signature
+        headers: Mapping[str, str],
+        robots: bool = False,  # noqa: ARG002
+        allow_private: bool | tuple[str, ...] | None = None,  # noqa: ARG002
+    ) -> Response:
         """Return what was given for ``url``."""
         self.asked.append((url, headers))
         answer = self.answers.get(url, Response(status=404, url=url))

@@ -63,6 +63,25 @@ def test_a_feed_may_turn_off_what_the_defaults_turn_on() -> None:
     assert (feed.enabled, feed.full_text) == (True, True)
 
 
+@pytest.mark.parametrize(
+    ("defaults", "own", "allowed"),
+    [
+        ("", "", None),
+        ("true", "", True),
+        ("", "false", False),
+        ("[10.0.0.0/8]", "", ("10.0.0.0/8",)),
+        ("[10.0.0.0/8]", "[192.0.2.1, 'fd00::/8']", ("192.0.2.1/32", "fd00::/8")),
+        ("true", "false", False),
+    ],
+)
+def test_a_feed_may_have_private_addresses_of_its_own(defaults: str, own: str, allowed: object) -> None:
+    """Without a word, it is as the network says."""
+    (feed,) = _feeds(
+        f"defaults: {{allow_private: {defaults}}}\nfeeds: [{{url: 'https://x.example/', allow_private: {own}}}]"
+    )
+    assert feed.allow_private == allowed
+
+
 @pytest.mark.parametrize("text", ["", "feeds:", "feeds: []", "{}", "defaults:\nfeeds:\nopml:\n"])
 def test_no_feeds_is_no_mistake(text: str) -> None:
     """A key without a value is a key with its default."""
@@ -98,6 +117,8 @@ def test_no_feeds_is_no_mistake(text: str) -> None:
         ("headers: {X: 1}", 17, "X: expected text, found a number; put it in quotes"),
         ("headers: {a b: x}", 14, "a b: a header's name"),
         ('headers: {X: "a\\r\\nHost: b"}', 17, "X: a header's value is one line"),
+        ("allow_private: 10.0.0.0/8", 19, "allow_private: expected true, false or a list of networks"),
+        ("allow_private: [10.0.0.1/8]", 19, "allow_private: "),
         ("outlet: ''", 12, "outlet: expected text, found an empty one"),
     ],
 )

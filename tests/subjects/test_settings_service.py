@@ -47,7 +47,7 @@ def test_every_key_is_read() -> None:
         user_agent: "watch (+https://example.org)"
         workers: ${N}
         network: {allow_private: [127.77.0.0/16, "::1"], allow_ports: [8080], max_body: 1MiB, deadline: 5s,
-                  max_redirects: 0, per_host_concurrency: 1, per_host_gap: 0}
+                  max_redirects: 0, per_host_concurrency: 1, per_host_gap: 0, proxy: "http://u:${PASSWORD}@p.example:3128"}
         polling: {adaptive: false, min_interval: 1s, max_interval: 2h, permanent_after: 1, first_poll: 24h}
         meaning: {model: off, verifier: "hub:o/n@${COMMIT}", judge: {url: "https://x.example", model: m,
                   key: "${PASSWORD}", budget_per_hour: 0, timeout: 1m}}
@@ -69,6 +69,7 @@ def test_every_key_is_read() -> None:
             max_redirects=0,
             per_host_concurrency=1,
             per_host_gap=timedelta(),
+            proxy="http://u:hunter2@p.example:3128",
         ),
         polling=Polling(
             adaptive=False,
@@ -97,7 +98,7 @@ def test_a_service_shows_no_secret_in_a_log() -> None:
     service = _service(
         "{broker: 'redis://:${PASSWORD}@h', ledger: 'postgresql+psycopg://u:${PASSWORD}@h/d', "
         "meaning: {judge: {url: 'https://x.example', key: '${PASSWORD}'}}, console: {token: '${PASSWORD}'}, "
-        "heartbeat: {url: 'https://x.example/${PASSWORD}'}}"
+        "heartbeat: {url: 'https://x.example/${PASSWORD}'}, network: {proxy: 'http://u:${PASSWORD}@p'}}"
     )
     assert "hunter2" not in repr(service)
 
@@ -151,6 +152,8 @@ def test_private_addresses_are_allowed_all_none_or_by_network(setting: str, allo
         ("network: {per_host_concurrency: 0}", 33, "per_host_concurrency: must be at least 1"),
         ("network: {max_redirects: -1}", 26, "max_redirects: must be at least 0"),
         ("network: {deadline: 0s}", 21, "deadline: expected a duration longer than 0"),
+        ("network: {proxy: 'socks5://p'}", 18, "proxy: expected a URL that begins with https:// or http://"),
+        ("network: {proxy: p:3128}", 18, "proxy: expected a URL with a host"),
         ("polling: {first_poll: basline}", 23, 'found "basline"; did you mean "baseline"?'),
         ("polling: {first_poll: 0}", 23, "first_poll: expected a duration longer than 0"),
         ("polling: {permanent_after: 0}", 28, "permanent_after: must be at least 1"),

@@ -9,6 +9,7 @@ from typing import Any
 
 from worker.articles.decoding import binary_kind, decode
 from worker.articles.head import Head, language_of, read_head
+from worker.articles.language import language_of_text
 from worker.articles.quality import FEWEST_WORDS, SHORT_TEXT, judge
 from worker.articles.short import short_text
 from worker.articles.trees import bounded, join_chunks, marked_body, markup, parse, prune
@@ -136,7 +137,7 @@ def _extract(source: str, *, url: str, language: str | None, title: str) -> Extr
     return Extract(
         title=headline,
         text=shorten(text),
-        language=head.language or language_of(language or ""),
+        language=head.language or language_of(language or "") or language_of_text(text),
         published_at=head.published_at,
         cut=page_cut or len(text) > TEXT_MAX,
     )

@@ -15,10 +15,11 @@ from worker.feeds.polling import Polling
 from worker.ledger.engine import Ledger, open_file
 from worker.model import Feed, Topic
 from worker.settings import Settings
-from worker.stages.pipeline import Pipeline
+from worker.stages.pipeline import Pipeline, Readers
 from worker.stories import rarity
 from worker.topics import compile_topics
 from worker.topics.meant import Meaning
+from worker.web.gates import Gates, OpenGates
 from worker.web.response import Web
 
 #: Ledgers in a state directory: the service's own, and that of replays, which never mix.
@@ -36,11 +37,14 @@ def pipeline(
     feeds: Sequence[Feed] | None = None,
     polling: Polling | None = None,
     meaning: Meaning | None = None,
+    gates: Gates | None = None,
+    readers: Readers | None = None,
 ) -> Pipeline:
     """Return the pipeline of ``settings`` over the given edges.
 
     ``feeds`` and ``polling`` stand in for those of the settings: a replay brings its own. ``meaning`` is what
-    ``worker.build.meaning.open_meaning`` has opened; without it topics match by their rules alone.
+    ``worker.build.meaning.open_meaning`` has opened; without it topics match by their rules alone. Without ``gates`` no
+    host is spared, and without ``readers`` documents are read in this process.
     """
     polled = settings.feeds if feeds is None else feeds
     return Pipeline(
@@ -55,6 +59,8 @@ def pipeline(
         web=web,
         channels=channels,
         jitter=jitter,
+        gates=gates or OpenGates(),
+        readers=readers or Readers(),
     )
 
 

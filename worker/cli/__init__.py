@@ -16,7 +16,7 @@ from typing import NoReturn
 import click
 
 import worker
-from worker.cli import check, extract, match, operate, replay, run, stories, why
+from worker.cli import check, extract, match, operate, opml, replay, run, stories, why
 from worker.cli.options import common, say
 from worker.errors import ConfigError, DiskFull, LedgerUnusable, WirewatchError
 
@@ -53,6 +53,7 @@ for _command in (
     why.why,
     operate.status,
     operate.dead,
+    opml.opml,
 ):
     cli.add_command(_command)
 

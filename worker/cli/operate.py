@@ -66,14 +66,28 @@ def _print(found: dict[str, Any]) -> None:
     for name, queue in found["queues"].items():
         say(f"queue {name}: {queue['due']} due of {queue['open']} open, oldest waits {queue['oldest_s']:.0f} s")
     for feed in found["feeds"]:
-        error = f" ({feed['error']})" if feed["error"] else ""
-        say(f"feed {feed['id']}: {feed['state']}, {feed['outcome'] or 'not polled yet'}{error}")
+        say(_feed_line(feed))
     for channel in found["channels"]:
         counts = ", ".join(f"{channel[key]} {key}" for key in ("delivered", "open", "unknown", "dead"))
         say(f"channel {channel['id']}: {counts}")
     for topic in found["topics"]:
         say(f"topic {topic['id']}: {topic['matches']} matches, last {topic['last_match_at'] or 'never'}")
     say(f"dead letters: {found['dead']}")
+
+
+def _feed_line(feed: dict[str, Any]) -> str:
+    parts = [f"feed {feed['id']}: {feed['state']}, {feed['outcome'] or 'not polled yet'}"]
+    if feed["failures"]:
+        parts.append(f"failures weigh {feed['failures']:g} of 30")
+    if feed["next_poll_at"]:
+        parts.append(f"every {feed['interval_s']:.0f} s, next {feed['next_poll_at']}")
+    if feed["moved_from"]:
+        parts.append(f"moved for good to {feed['url']}: change feeds.yaml")
+    if feed["validators"] in {"doubtful", "broken"}:
+        parts.append(f"validators {feed['validators']}")
+    if feed["gaps"]:
+        parts.append(f"{feed['gaps']} gaps")
+    return ", ".join(parts) + (f" ({feed['error']})" if feed["error"] else "")
 
 
 @click.group()

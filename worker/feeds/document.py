@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
-import calendar
-import hashlib
-import html
-import io
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from worker.errors import Unusable
-from worker.model import Entry, Feed
-from worker.url import absolute, canonical
+from worker.feeds.encoding import decode
+from worker.feeds.fingerprint import body_hash
+from worker.feeds.hints import channel_hints, first_hub, header_hub
+from worker.feeds.items import entries
+from worker.feeds.json_feed import read_json
+from worker.feeds.kinds import Root, binary, no_feed, refused, root
+from worker.feeds.markup import plain
+from worker.feeds.recovery import MAX_ENTRIES, Cleaned, clean, without_forbidden
+from worker.feeds.sitemap import children_of_index, read_sitemap
+from worker.feeds.xml_feed import read_xml
+from worker.model import Entry, Feed, Hints
 
-#: Entries of one document that are looked at; more is no news feed (research: mediacloud uses the same figure).
-MAX_ENTRIES = 2000
-#: Characters of any one field. An author of 64 kB costs feedparser minutes (kurtmckee/feedparser#562), and no
-#: honest key, title or address is as long.
-_MAX_FIELD = 2048
-_MAX_TEXT = 1_000_000
-_BLOCK = re.compile(
-    r"</?(?:p|div|br|li|ul|ol|h[1-6]|blockquote|tr|table|figure|section|article)\b[^<>]{0,2000}>", re.IGNORECASE
-)
-_UNSHOWN = re.compile(r"<(script|style)\b", re.IGNORECASE)
-_TAG = re.compile(r"<[!/?a-zA-Z][^<>]{0,20000}>")
-_BLANKS = re.compile(r"[^\S\n]+")
-_LINES = re.compile(r"\s*\n\s*")
-_HTML_START = re.compile(
-    rb"\s*(?:<!--.{0,2000}?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
-)
-# Elements that change on every request although nothing was published: dates of the channel, not of its items.
-_VOLATILE = re.compile(
-    rb"<(lastBuildDate|pubDate|updated|dc:date|ttl)\b[^<>]{0,200}>[^<>]{0,200}</\1>|<generator\b.{0,400}?</generator>",
-    re.IGNORECASE | re.DOTALL,
-)
-_CHARACTER = re.compile(rb"&#(?:x([0-9a-f]{1,1000})|([0-9]{1,1000}));?", re.IGNORECASE)
-_LAST_CHARACTER, _HALVES = 0x10FFFF, range(0xD800, 0xE000)
-_FIRST_ITEM = re.compile(rb"<(?:item|entry)[\s>]", re.IGNORECASE)
+__all__ = ["MAX_ENTRIES", "Document", "body_hash", "parse", "plain"]
+
+#: Roots of documents that lost the one around them.
+_FRAGMENTS = frozenset(("channel", "item", "entry"))
+_LANGUAGE = re.compile(r"([a-z]{2})(?:[-_].*)?", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,156 +35,89 @@ class Document:
     title: str = ""
     #: What was wrong with the document although it could be read; empty when nothing was.
     warning: str = ""
+    #: The document ends too early: whoever asks again may get more.
+    cut: bool = False
+    hints: Hints = field(default_factory=Hints)
 
 
 def parse(body: bytes, *, feed: Feed, headers: Mapping[str, str]) -> Document:
-    """Return the entries of a feed document.
+    """Return the entries of a feed document: RSS, Atom, RDF, JSON Feed or a news sitemap.
 
     A malformed document is read as far as it goes (``warning`` says what is wrong). Entries that repeat a key are
     one entry. ``headers`` are those of the answer, with names in lower case.
 
     Raises:
-        Unusable: the body is no feed; the message says what it looks like.
+        Unusable: the body is no feed; the message says what it looks like, ``name`` is ``html-page`` for a page and
+            ``not-a-feed`` for anything else.
     """
-    content_type = headers.get("content-type", "")
+    if what := binary(body):
+        raise refused(feed, f"the body is {what}")
+    text, warning = decode(body, content_type=headers.get("content-type", ""))
+    text = without_forbidden(text)
     try:
-        try:
-            parsed = _parsed(body, url=feed.url, content_type=content_type)
-        except (ValueError, OverflowError):
-            # feedparser gives up on a reference to a character that there is not, such as &#xD800;.
-            parsed = _parsed(_CHARACTER.sub(_known, body), url=feed.url, content_type=content_type)
+        document = _parsed(text, feed, headers)
+    except Unusable:
+        raise
     except Exception as error:  # a feed is anybody's input, and one must not stop the others
-        raise Unusable(f"{feed.url}: the feed could not be parsed ({type(error).__name__}: {error})") from error
-    if not parsed.get("version") and not parsed.entries:
-        raise Unusable(f"{feed.url}: not a feed ({_looks_like(body)})")
-    entries = {entry.key: entry for entry in _entries(parsed.entries[:MAX_ENTRIES], feed, parsed.feed)}
+        raise refused(feed, f"it could not be parsed: {type(error).__name__}: {error}") from error
+    return replace(document, warning="; ".join(filter(None, (warning, document.warning))))
+
+
+def _parsed(text: str, feed: Feed, headers: Mapping[str, str]) -> Document:
+    if text.lstrip("\ufeff \t\r\n")[:1] == "{":
+        return _json(text.lstrip("\ufeff"), feed, headers)
+    found = root(text)
+    if not found.is_feed:
+        raise no_feed(text, found, feed)
+    cleaned = clean(f"<rss>{text[found.at :]}</rss>") if found.name in _FRAGMENTS else clean(text, found.at)
+    if found.name == "sitemapindex":
+        named = " or ".join(children_of_index(cleaned.text)) or "its news sitemap"
+        raise refused(feed, f"it is an index of sitemaps: use {named}")
+    if found.name == "urlset":
+        return _sitemap(cleaned, feed, headers)
+    return _feed(cleaned, found, feed, headers)
+
+
+def _feed(cleaned: Cleaned, found: Root, feed: Feed, headers: Mapping[str, str]) -> Document:
+    channel = read_xml(cleaned.text, url=feed.url)
+    if not channel.version and not channel.items:
+        raise refused(feed, f"it has the root element <{found.name}>, but nothing of a feed in it")
+    junk = "text before the document" if found.junk else ""
     return Document(
-        entries=tuple(sorted(entries.values(), key=_age)),
-        title=plain(_field(parsed.feed, "title"))[:_MAX_FIELD],
-        warning=str(parsed.get("bozo_exception", "")) if parsed.get("bozo") else "",
+        entries=entries(channel.items, feed=feed, home=channel.home, language=_language(feed, channel.language)),
+        title=channel.title,
+        warning="; ".join(filter(None, (junk, *cleaned.warnings, channel.warning))),
+        cut=cleaned.cut,
+        hints=channel_hints(cleaned.channel, base=feed.url, headers=headers),
     )
 
 
-def _parsed(body: bytes, *, url: str, content_type: str) -> Any:  # noqa: ANN401 - feedparser's dictionary
-    # Imported here, so that whoever only needs the values of this room does not pay for it.
-    import feedparser  # noqa: PLC0415
-
-    # A str or a path would be opened as a file or an address by feedparser; a stream never is. The sanitiser and
-    # the resolver of relative addresses cost more than half of the time and we need neither: every text becomes
-    # plain text here and is escaped where it is shown.
-    return feedparser.parse(
-        io.BytesIO(body),
-        response_headers={"content-type": content_type, "content-location": url},
-        sanitize_html=False,
-        resolve_relative_uris=False,
+def _json(text: str, feed: Feed, headers: Mapping[str, str]) -> Document:
+    channel = read_json(text)
+    if channel is None:
+        raise refused(feed, f"it is no JSON Feed although it begins with {text[:40]!r}")
+    return Document(
+        entries=entries(channel.items, feed=feed, home=channel.home, language=_language(feed, channel.language)),
+        title=channel.title,
+        warning="; ".join(channel.warnings),
+        cut=channel.cut,
+        hints=Hints(hub=header_hub(headers, base=feed.url) or first_hub(channel.hubs, base=feed.url)),
     )
 
 
-def _known(reference: re.Match[bytes]) -> bytes:
-    """Return a reference to a character, to U+FFFD when there is no such character."""
-    number = int(reference[1], 16) if reference[1] else int(reference[2])
-    return reference[0] if number <= _LAST_CHARACTER and number not in _HALVES else b"&#xFFFD;"
+def _sitemap(cleaned: Cleaned, feed: Feed, headers: Mapping[str, str]) -> Document:
+    sitemap = read_sitemap(cleaned.text)
+    if sitemap is None:
+        raise refused(feed, "it is a sitemap without news:news, so without titles: use the site's feed or news sitemap")
+    return Document(
+        entries=entries(sitemap.items, feed=feed, home="", language=_language(feed, sitemap.language)),
+        warning="; ".join((*cleaned.warnings, *sitemap.warnings)),
+        cut=cleaned.cut,
+        hints=Hints(hub=header_hub(headers, base=feed.url)),
+    )
 
 
-def _looks_like(body: bytes) -> str:
-    if not body.strip():
-        return "the body is empty"
-    if _HTML_START.match(body):
-        return "it looks like an HTML page: open it in a browser and look for the feed's own address"
-    return f"it begins with {body[:40]!r}"
-
-
-def _age(entry: Entry) -> tuple[bool, datetime]:
-    # Undated entries come last, in the order of the document (sorted() keeps it).
-    return (entry.published_at is None, entry.published_at or datetime.max.replace(tzinfo=UTC))
-
-
-def _entries(items: list[Any], feed: Feed, channel: Any) -> Iterator[Entry]:  # noqa: ANN401 - feedparser's dictionaries
-    language = feed.language or (_field(channel, "language").split("-")[0].lower() or None)
-    # Newest first is the custom, so that of entries with one key the newest wins by coming last here.
-    for item in reversed(items):
-        url = absolute(feed.url, _link(item))
-        title = plain(_field(item, "title"))[:_MAX_FIELD]
-        text = _text(item)
-        if not (url or title or text):
-            continue
-        published_at = _published(item)
-        yield Entry(
-            feed_id=feed.id,
-            key=_key(item, url=url, title=title, published_at=published_at),
-            url=url or feed.url,
-            title=title,
-            text=text,
-            outlet=plain(_field(item.get("source", {}), "title"))[:_MAX_FIELD] or feed.outlet,
-            published_at=published_at,
-            language=language,
-        )
-
-
-def _field(item: Any, name: str) -> str:  # noqa: ANN401
-    value = item.get(name, "") if hasattr(item, "get") else ""
-    return value[: _MAX_TEXT * 2] if isinstance(value, str) else ""
-
-
-def _link(item: Any) -> str:  # noqa: ANN401
-    # FeedBurner keeps the publisher's own address apart.
-    return (_field(item, "feedburner_origlink") or _field(item, "link"))[:_MAX_FIELD]
-
-
-def _key(item: Any, *, url: str, title: str, published_at: datetime | None) -> str:  # noqa: ANN401
-    """Return the identity of an entry in its feed: guid, else address, else title and date (research R27)."""
-    guid = _field(item, "id").strip()[:_MAX_FIELD]
-    if guid:
-        return canonical(guid)
-    if url:
-        return canonical(url)
-    return "title:" + hashlib.sha256(f"{title}\n{published_at}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-
-def _published(item: Any) -> datetime | None:  # noqa: ANN401
-    for name in ("published_parsed", "updated_parsed", "created_parsed"):
-        value = item.get(name)
-        if value:
-            try:
-                return datetime.fromtimestamp(calendar.timegm(value), UTC)
-            except (ValueError, OverflowError, OSError):
-                continue
-    return None
-
-
-def _text(item: Any) -> str:  # noqa: ANN401
-    """Return the longest text that the entry itself carries."""
-    texts = [_field(content, "value") for content in item.get("content", ())] + [_field(item, "summary")]
-    return max((plain(text) for text in texts), key=len, default="")
-
-
-def plain(markup: str) -> str:
-    """Return ``markup`` without tags and entities, paragraphs parted by a line break. Time is linear.
-
-    This makes text for reading and matching. It is no defence: escape the result wherever it is shown.
-    """
-    text = markup
-    if "<" in text:
-        text = _TAG.sub("", _BLOCK.sub("\n", _without_unshown(text)))
-    if "&" in text:
-        text = html.unescape(text)
-    text = text.replace("\x00", "")
-    return _LINES.sub("\n", _BLANKS.sub(" ", text)).strip()[:_MAX_TEXT]
-
-
-def _without_unshown(markup: str) -> str:
-    """Return ``markup`` without scripts and styles; one that never ends takes the rest with it."""
-    kept, start = [], 0
-    lower = markup.lower()
-    while found := _UNSHOWN.search(markup, start):
-        kept.append(markup[start : found.start()])
-        end = lower.find("</" + found[1].lower(), found.end())
-        start = len(markup) if end < 0 else end
-    return "".join((*kept, markup[start:]))
-
-
-def body_hash(body: bytes) -> str:
-    """Return a hash of a feed document that stays the same when only dates of the channel have changed."""
-    first = _FIRST_ITEM.search(body)
-    cut = first.start() if first else len(body)
-    return hashlib.sha256(_VOLATILE.sub(b"", body[:cut]) + body[cut:]).hexdigest()
+def _language(feed: Feed, spoken: str) -> str | None:
+    """Return the language of a feed: as configured, else as it says itself."""
+    found = _LANGUAGE.fullmatch(spoken.strip())
+    return feed.language or (found[1].lower() if found else None)

@@ -10,7 +10,10 @@ from datetime import timedelta
 class Polling:
     """The rhythm of polling and what a first poll means."""
 
+    #: The interval follows what a feed publishes (``worker.feeds.rhythm``); otherwise it is the configured one.
     adaptive: bool = True
+    #: No feed is asked sooner than the one or later than the other after a good answer, whatever its rhythm, its
+    #: publisher or the jitter says; only ``Retry-After`` may ask for longer.
     min_interval: timedelta = timedelta(seconds=60)
     max_interval: timedelta = timedelta(hours=24)
     #: A permanent redirect is stored after this many identical answers.

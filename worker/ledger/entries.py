@@ -2,30 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, or_, select, update
+from sqlalchemy import Row, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from worker.ledger import leases
 from worker.ledger.engine import Transaction
 from worker.ledger.leases import LEASE, Claim, claim_rows, write_back
-from worker.ledger.tables import DONE, OPEN, article, entry, match
-from worker.model import Article, Entry, Evidence, Match, Reason
+from worker.ledger.tables import DONE, OPEN, alias, article, entry, match
+from worker.model import Article, Entry, Evidence, KnownEntry, Match, Reason
 from worker.url import canonical
 
 
-def add(t: Transaction, entries: Iterable[Entry], *, now: datetime, reason: Reason) -> list[Entry]:
-    """Record entries that were not known and return those, in the order given.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEntry:
+    """An entry that was not known, and what is to become of it."""
 
-    With ``Reason.QUEUED`` they are due now; with any other reason (``baseline``) they are known and done.
+    entry: Entry
+    title_key: str
+    fingerprint: str
+    #: ``Reason.QUEUED``: it is due now. With any other reason (``baseline``, ``rekeyed``) it is known and done.
+    reason: Reason
+
+
+def add(t: Transaction, new: Sequence[NewEntry], *, now: datetime) -> list[Entry]:
+    """Record entries that were not known and return those that were recorded, in the order given.
+
+    One that another worker has recorded meanwhile is left out.
     """
-    return [e for e in entries if _add(t, e, now=now, reason=reason)]
+    if not new:
+        return []
+    insertion = _dialect(t).insert(entry).on_conflict_do_nothing().returning(entry.c.id, entry.c.feed_id, entry.c.key)
+    ids = {(row.feed_id, row.key): row.id for row in t.execute(insertion, [_row(one, now) for one in new])}
+    recorded = [one.entry for one in new if (one.entry.feed_id, one.entry.key) in ids]
+    _add_aliases(t, [(e.feed_id, key, ids[e.feed_id, e.key]) for e in recorded for key in (*e.aliases, e.key)])
+    return recorded
 
 
-def _add(t: Transaction, e: Entry, *, now: datetime, reason: Reason) -> bool:
-    values = {
+def _row(one: NewEntry, now: datetime) -> dict[str, Any]:
+    e = one.entry
+    return {
         "feed_id": e.feed_id,
         "key": e.key,
         "url": e.url,
@@ -36,30 +56,129 @@ def _add(t: Transaction, e: Entry, *, now: datetime, reason: Reason) -> bool:
         "language": e.language,
         "published_at": e.published_at,
         "first_seen_at": now,
-        "work": OPEN if reason is Reason.QUEUED else DONE,
-        "reason": reason,
+        "seen_at": now,
+        "title_key": one.title_key,
+        "fingerprint": one.fingerprint,
+        "work": OPEN if one.reason is Reason.QUEUED else DONE,
+        "reason": one.reason,
         "detail": "",
         "due_at": now,
     }
-    return t.execute(insert_new(t, entry, values)).rowcount == 1
+
+
+def add_aliases(t: Transaction, feed_id: str, keys: Mapping[str, int]) -> None:
+    """Record identities under which the feed has shown entries, given by id; those that are taken stay as they are."""
+    _add_aliases(t, [(feed_id, key, entry_id) for key, entry_id in keys.items()])
+
+
+def _add_aliases(t: Transaction, found: Iterable[tuple[str, str, int]]) -> None:
+    rows = [{"feed_id": feed_id, "key": key, "entry_id": entry_id} for feed_id, key, entry_id in dict.fromkeys(found)]
+    if rows:
+        t.execute(_dialect(t).insert(alias).on_conflict_do_nothing(), rows)
+
+
+def known(t: Transaction, feed_id: str, keys: Iterable[str]) -> dict[str, KnownEntry]:
+    """Return what is remembered of the feed's entries, by those of ``keys`` under which it has shown them."""
+    found: dict[str, KnownEntry] = {}
+    for some in _portions(list(dict.fromkeys(keys))):
+        query = (
+            select(alias.c.key, entry.c.id, entry.c.title_key, entry.c.fingerprint, entry.c.edits, entry.c.seen_at)
+            .join(entry, entry.c.id == alias.c.entry_id)
+            .where(alias.c.feed_id == feed_id, alias.c.key.in_(some))
+        )
+        for key, *values in t.execute(query):
+            entry_id, title_key, fingerprint, edits, seen_at = values
+            found[key] = KnownEntry(
+                id=entry_id, title_key=title_key, fingerprint=fingerprint, edits=edits, seen_at=seen_at
+            )
+    return found
+
+
+def known_of(t: Transaction, feed_id: str) -> dict[str, KnownEntry]:
+    """Return all that is remembered of a feed's entries, by identity."""
+    keys = t.execute(select(alias.c.key).where(alias.c.feed_id == feed_id)).scalars()
+    return known(t, feed_id, keys)
+
+
+def known_titles(t: Transaction, feed_id: str, title_keys: Iterable[str]) -> dict[str, int]:
+    """Return the ids of the feed's newest entries with these titles."""
+    found: dict[str, int] = {}
+    for some in _portions(list(dict.fromkeys(key for key in title_keys if key))):
+        query = select(entry.c.title_key, func.max(entry.c.id)).where(
+            entry.c.feed_id == feed_id, entry.c.title_key.in_(some)
+        )
+        found |= {row[0]: row[1] for row in t.execute(query.group_by(entry.c.title_key))}
+    return found
+
+
+def still_shown(t: Transaction, ids: Iterable[int], *, now: datetime) -> None:
+    """Note that a feed still shows these entries, so that they are not forgotten."""
+    for some in _portions(list(ids)):
+        t.execute(update(entry).where(entry.c.id.in_(some)).values(seen_at=now))
+
+
+def change(
+    t: Transaction, entry_id: int, e: Entry, *, title_key: str, fingerprint: str, again: bool, now: datetime
+) -> None:
+    """Record that an entry has another title or text. With ``again`` it is due now, to be read once more."""
+    values: dict[str, Any] = {"title_key": title_key, "fingerprint": fingerprint, "seen_at": now}
+    values |= {"title": e.title, "text": e.text}
+    if again:
+        # In hand it stays in hand: whoever reads it finishes first, and finds it due once more.
+        values |= {"work": OPEN, "reason": Reason.EDITED, "due_at": now, "attempt": 0, "edits": entry.c.edits + 1}
+        values |= {"lease_until": None, "lease_token": None}
+    t.execute(update(entry).where(entry.c.id == entry_id).values(**values))
+
+
+def _portions(values: list[Any], size: int = 500) -> Iterator[list[Any]]:
+    # SQLite has at most 32,766 parameters a statement, and long lists are compiled anew for each length.
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
 
 
 def insert_new(t: Transaction, table: Any, values: dict[str, Any]) -> Any:  # noqa: ANN401 - a dialect's own insert
     """Return an INSERT that does nothing when a unique key is taken; its ``rowcount`` tells."""
-    dialect = postgresql if t.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table).values(**values).on_conflict_do_nothing()
+    return _dialect(t).insert(table).values(**values).on_conflict_do_nothing()
 
 
-def known_keys(t: Transaction, feed_id: str, keys: Sequence[str]) -> set[str]:
-    """Return those of ``keys`` that the feed has shown before."""
-    found = t.execute(select(entry.c.key).where(entry.c.feed_id == feed_id, entry.c.key.in_(keys)))
-    return set(found.scalars())
+def _dialect(t: Transaction) -> Any:  # noqa: ANN401 - a module of SQLAlchemy
+    return postgresql if t.dialect.name == "postgresql" else sqlite
 
 
-def claim(t: Transaction, *, now: datetime, limit: int) -> list[Claim[tuple[Entry, datetime]]]:
-    """Return at most ``limit`` entries that are due, claimed for ``LEASE``, each with the time it was first seen."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """An entry that is to be read."""
+
+    entry: Entry
+    first_seen_at: datetime
+    #: Whether it was read before: it has changed since, or somebody wants it read again.
+    again: bool = False
+
+
+def claim(t: Transaction, *, now: datetime, limit: int) -> list[Claim[Due]]:
+    """Return at most ``limit`` entries that are due, claimed for ``LEASE``."""
     rows = claim_rows(t, entry, now=now, limit=limit, lease=LEASE)
-    return [Claim(id=r.id, token=r.lease_token, attempt=r.attempt, value=(_entry(r), r.first_seen_at)) for r in rows]
+    return [Claim(id=r.id, token=r.lease_token, attempt=r.attempt, value=_due(r)) for r in rows]
+
+
+def release(t: Transaction, claims: Iterable[tuple[Claim[Due], datetime]]) -> None:
+    """Give claims back unread, each due at its time."""
+    leases.release(t, entry, claims)
+
+
+def pages_in_hand(t: Transaction, mine: Sequence[int]) -> set[str]:
+    """Return the pages that are being read for entries other than ``mine``, in their canonical form."""
+    query = select(entry.c.page).where(entry.c.work == OPEN, entry.c.lease_until.is_not(None), entry.c.id.not_in(mine))
+    return set(t.execute(query).scalars())
+
+
+def note_article(t: Transaction, entry_id: int, article_id: str) -> None:
+    """Record which article an entry has led to."""
+    t.execute(update(entry).where(entry.c.id == entry_id).values(article_id=article_id))
+
+
+def _due(row: Row[Any]) -> Due:
+    return Due(entry=_entry(row), first_seen_at=row.first_seen_at, again=row.edits > 0 or row.article_id is not None)
 
 
 def finish(
@@ -87,6 +206,7 @@ def add_article(t: Transaction, a: Article, *, now: datetime) -> bool:
     values = {
         "id": a.id,
         "url": a.url,
+        "page": a.page,
         "title": a.title,
         "text": a.text,
         "outlet": a.outlet,
@@ -96,6 +216,27 @@ def add_article(t: Transaction, a: Article, *, now: datetime) -> bool:
         "source": a.source,
     }
     return bool(t.execute(insert_new(t, article, values)).rowcount == 1)
+
+
+def change_article(t: Transaction, a: Article, *, now: datetime) -> None:
+    """Replace what was read of an article by what it says now."""
+    values = {"title": a.title, "text": a.text, "language": a.language, "source": a.source, "page": a.page}
+    t.execute(update(article).where(article.c.id == a.id).values(**values, read_at=now))
+
+
+def article_at(t: Transaction, page: str) -> str | None:
+    """Return the id of the article that was read from a page, given in its canonical form."""
+    return t.execute(select(article.c.id).where(article.c.page == page).limit(1)).scalar()
+
+
+def known_articles(t: Transaction, ids: Iterable[str]) -> set[str]:
+    """Return those of ``ids`` that are articles."""
+    return set(t.execute(select(article.c.id).where(article.c.id.in_(list(ids)))).scalars())
+
+
+def matched_topics(t: Transaction, article_id: str) -> set[str]:
+    """Return the topics that an article has ever matched."""
+    return set(t.execute(select(match.c.topic_id).where(match.c.article_id == article_id)).scalars())
 
 
 def get_article(t: Transaction, article_id: str) -> Article | None:
@@ -162,6 +303,7 @@ def _article(row: Row[Any]) -> Article:
     return Article(
         id=row.id,
         url=row.url,
+        page=row.page,
         title=row.title,
         text=row.text,
         outlet=row.outlet,

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import BigInteger, Row, bindparam, case, insert, select, type_coerce, update
 
+from worker.ledger import leases
 from worker.ledger.engine import Transaction
-from worker.ledger.leases import LEASE, Claim, claim_rows, write_back
-from worker.ledger.tables import OFF, OPEN, feed
-from worker.model import Feed, FeedState, Reason
+from worker.ledger.leases import LEASE, Claim, claim_rows
+from worker.ledger.tables import OFF, OPEN, Instant, feed
+from worker.model import Feed, FeedState, Hints, Reason
+from worker.url import host
 
 #: States in which a feed is not polled any more until a person acts.
-_STOPPED = ("gone", "disabled")
+STOPPED = ("gone", "disabled", "merged")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Polled:
+    """What is to be written of one poll."""
+
+    claim: Claim[FeedState]
+    state: FeedState
+    next_poll_at: datetime
+    #: Of the address that is polled from now on.
+    host: str
+    #: Whether a document was parsed.
+    parsed: bool = False
 
 
 def sync(t: Transaction, feeds: Iterable[Feed], *, now: datetime) -> None:
@@ -25,74 +42,149 @@ def sync(t: Transaction, feeds: Iterable[Feed], *, now: datetime) -> None:
     """
     known = {row.id: row for row in t.execute(select(feed))}
     wanted = {f.id: f for f in feeds}
+    new = [_new(f, now) for feed_id, f in wanted.items() if feed_id not in known]
+    if new:
+        t.execute(insert(feed), new)
     for feed_id, configured in wanted.items():
         row = known.get(feed_id)
         if row is None:
-            t.execute(insert(feed).values(**_new(configured, now)))
-        elif row.url != configured.url:
+            continue
+        if row.url != configured.url:
             fresh = _new(configured, now)
             t.execute(update(feed).where(feed.c.id == feed_id).values(fresh | {"last_success_at": row.last_success_at}))
-        elif row.work != _work(configured, row.state):
-            t.execute(update(feed).where(feed.c.id == feed_id).values(work=_work(configured, row.state)))
+        elif (row.work, row.base) != (work := _work(configured, row.state), configured.interval):
+            t.execute(update(feed).where(feed.c.id == feed_id).values(work=work, base=configured.interval))
     gone = [feed_id for feed_id, row in known.items() if feed_id not in wanted and row.work != OFF]
     t.execute(update(feed).where(feed.c.id.in_(gone)).values(work=OFF, lease_until=None, lease_token=None))
 
 
 def _work(configured: Feed, state: str) -> str:
-    return OPEN if configured.enabled and state not in _STOPPED else OFF
+    return OPEN if configured.enabled and state not in STOPPED else OFF
 
 
 def _new(configured: Feed, now: datetime) -> dict[str, Any]:
+    state = FeedState(feed_id=configured.id, interval=configured.interval)
     return {
         "id": configured.id,
         "url": configured.url,
+        "host": host(configured.url),
         "work": _work(configured, "new"),
-        "state": "new",
-        "outcome": None,
-        "error": None,
-        "etag": None,
-        "last_modified": None,
-        "body_hash": None,
-        "failures": 0.0,
-        "polled_at": None,
-        "interval": configured.interval,
+        "base": configured.interval,
         "due_at": now,
         "lease_until": None,
         "lease_token": None,
         "attempt": 0,
-    }
+        "parsed_at": None,
+    } | _columns(state)
 
 
 def claim(t: Transaction, *, now: datetime, limit: int) -> list[Claim[FeedState]]:
-    """Return at most ``limit`` feeds that are due, claimed for ``LEASE``."""
-    rows = claim_rows(t, feed, now=now, limit=limit, lease=LEASE)
+    """Return at most ``limit`` feeds that are due, claimed for ``LEASE``.
+
+    Each is written to be due again after its interval already now: should its worker die in the middle of the
+    poll, the publisher is not asked a second time before that.
+    """
+    rows = claim_rows(t, feed, now=now, limit=limit, lease=LEASE, sets=_due_again)
     return [Claim(id=row.id, token=row.lease_token, attempt=row.attempt, value=_state(row)) for row in rows]
 
 
-def record(t: Transaction, claimed: Claim[FeedState], state: FeedState, *, next_poll_at: datetime) -> None:
-    """Write what a poll has taught and when the next one is due.
+def _due_again() -> Mapping[str, Any]:
+    # All of them count microseconds, so that the database can add them. The last wait may have been a long one, which
+    # the publisher had asked for: it is over.
+    moment = type_coerce(bindparam("claim_now", type_=Instant()), BigInteger)
+    shorter = case((feed.c.interval < feed.c.base, feed.c.interval), else_=feed.c.base)
+    return {"due_at": moment + type_coerce(shorter, BigInteger)}
 
-    Raises:
-        LeaseLost: another worker has claimed the feed meanwhile.
-    """
-    write_back(
-        t,
-        feed,
-        claimed,
-        work=OFF if state.state in _STOPPED else OPEN,
-        state=state.state,
-        outcome=state.outcome,
-        error=state.error,
-        etag=state.etag,
-        last_modified=state.last_modified,
-        body_hash=state.body_hash,
-        failures=state.failures,
-        polled_at=state.polled_at,
-        last_success_at=state.last_success_at,
-        interval=state.interval,
-        due_at=next_poll_at,
-        attempt=0,
+
+def held(t: Transaction, claims: Iterable[Claim[FeedState]]) -> set[str]:
+    """Return the ids of those ``claims`` that no other worker has taken meanwhile, and keep them so."""
+    return leases.held(t, feed, claims)
+
+
+def record(t: Transaction, polled: Sequence[Polled]) -> None:
+    """Write what polls have taught and when the next ones are due. All of them must be ``held``."""
+    rows = [_row(one) for one in polled]
+    for parsed in (False, True):
+        chosen = [row for row, at in rows if (at is not None) is parsed]
+        if chosen:
+            t.execute(_update(parsed=parsed), chosen)
+
+
+def _row(one: Polled) -> tuple[dict[str, Any], datetime | None]:
+    columns = {"b_" + name: value for name, value in _columns(one.state).items()}
+    parsed_at = one.state.polled_at if one.parsed else None
+    work = OFF if one.state.state in STOPPED else OPEN
+    known = {
+        "b_id": one.claim.id,
+        "b_host": one.host,
+        "b_work": work,
+        "b_due_at": one.next_poll_at,
+        "b_parsed_at": parsed_at,
+    }
+    return columns | known, parsed_at
+
+
+def _columns(state: FeedState) -> dict[str, Any]:
+    return {
+        "state": state.state,
+        "outcome": state.outcome,
+        "error": state.error,
+        "etag": state.etag,
+        "last_modified": state.last_modified,
+        "body_hash": state.body_hash,
+        "failures": state.failures,
+        "polled_at": state.polled_at,
+        "last_success_at": state.last_success_at,
+        "interval": state.interval,
+        "moved_to": state.moved_to,
+        "moved_count": state.moved_count,
+        "address": state.address,
+        "full_at": state.full_at,
+        "validators": state.validators,
+        "gaps": state.gaps,
+        "hints": _hints_to_json(state.hints),
+        "rhythm": dict(state.rhythm),
+    }
+
+
+@cache
+def _update(*, parsed: bool) -> Any:  # noqa: ANN401 - an UPDATE
+    """Return the statement that writes a poll down. Made once: composing it costs more than running it."""
+    names = [*_columns(FeedState(feed_id="")), "host", "work", "due_at", *(["parsed_at"] if parsed else [])]
+    values = {name: bindparam("b_" + name, type_=feed.c[name].type) for name in names}
+    given_back = {"lease_until": None, "lease_token": None, "attempt": 0}
+    return update(feed).where(feed.c.id == bindparam("b_id")).values(**values, **given_back)
+
+
+def release(t: Transaction, claims: Iterable[tuple[Claim[FeedState], datetime]]) -> None:
+    """Give claims back unpolled, each due at its time."""
+    leases.release(t, feed, claims)
+
+
+def hold(t: Transaction, name: str, *, until: datetime) -> None:
+    """Have no feed of the host ``name`` polled before ``until``: its publisher has asked for that."""
+    t.execute(update(feed).where(feed.c.host == name, feed.c.due_at < until).values(due_at=until))
+
+
+def resume(t: Transaction, feed_id: str, *, now: datetime) -> bool:
+    """Put a feed that was stopped back to work, due now; ``False`` when it was not stopped."""
+    changed = t.execute(
+        update(feed)
+        .where(feed.c.id == feed_id, feed.c.state.in_(STOPPED))
+        .values(work=OPEN, state="failing", failures=0.0, due_at=now, address=None, moved_to=None, moved_count=0)
     )
+    return changed.rowcount == 1
+
+
+def make_due(t: Transaction, *, now: datetime) -> None:
+    """Have every feed that is polled at all be due, whatever its publisher has asked for."""
+    t.execute(update(feed).where(feed.c.work == OPEN).values(due_at=now))
+
+
+def stop_unconfigured(t: Transaction, feed_ids: Iterable[str]) -> None:
+    """Have feeds that are configured no longer polled no more."""
+    gone = update(feed).where(feed.c.id.in_(list(feed_ids))).values(work=OFF, lease_until=None, lease_token=None)
+    t.execute(gone)
 
 
 def states(t: Transaction) -> Mapping[str, FeedState]:
@@ -101,8 +193,23 @@ def states(t: Transaction) -> Mapping[str, FeedState]:
 
 
 def addresses(t: Transaction) -> Mapping[str, str]:
-    """Return the address of every feed, by id."""
+    """Return the configured address of every feed, by id."""
     return {row.id: row.url for row in t.execute(select(feed.c.id, feed.c.url))}
+
+
+def _hints_to_json(hints: Hints) -> dict[str, Any]:
+    update_s = hints.update_interval.total_seconds() if hints.update_interval else None
+    found = {"update_s": update_s, "hours": hints.skip_hours, "days": hints.skip_days, "hub": hints.hub}
+    return {name: value for name, value in found.items() if value}
+
+
+def _hints(values: Mapping[str, Any]) -> Hints:
+    return Hints(
+        update_interval=timedelta(seconds=values["update_s"]) if "update_s" in values else None,
+        skip_hours=tuple(values.get("hours", ())),
+        skip_days=tuple(values.get("days", ())),
+        hub=values.get("hub"),
+    )
 
 
 def _state(row: Row[Any]) -> FeedState:
@@ -119,4 +226,12 @@ def _state(row: Row[Any]) -> FeedState:
         last_success_at=row.last_success_at,
         next_poll_at=row.due_at if row.work == OPEN else None,
         interval=row.interval,
+        moved_to=row.moved_to,
+        moved_count=row.moved_count,
+        address=row.address,
+        full_at=row.full_at,
+        validators=row.validators,
+        gaps=row.gaps,
+        hints=_hints(row.hints),
+        rhythm=row.rhythm,
     )

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -55,20 +55,28 @@ def claim_rows(
     limit: int,
     lease: timedelta,
     also: Callable[[], ColumnElement[bool]] = true,
+    sets: Callable[[], Mapping[str, Any]] = dict,
 ) -> list[Row[Any]]:
     """Return at most ``limit`` rows, claimed; one row only when it is one whose lease ran out.
 
-    ``also`` gives a condition that a row must meet besides; it is asked once for each table.
+    ``also`` gives a condition that a row must meet besides, ``sets`` more columns to write; both are asked once for
+    each table and may name the parameter ``claim_now``.
     """
     values = {"claim_now": now, "claim_until": now + lease, "claim_token": uuid.uuid4().hex}
-    expired = t.execute(_claim(table, also, expired=True), values | {"claim_limit": 1}).all()
-    rows = expired or t.execute(_claim(table, also, expired=False), values | {"claim_limit": limit}).all()
+    expired = t.execute(_claim(table, also, sets, expired=True), values | {"claim_limit": 1}).all()
+    rows = expired or t.execute(_claim(table, also, sets, expired=False), values | {"claim_limit": limit}).all()
     # RETURNING promises no order.
     return sorted(rows, key=lambda row: (row.due_at, row.id))
 
 
 @cache
-def _claim(table: Table, also: Callable[[], ColumnElement[bool]], *, expired: bool) -> Any:  # noqa: ANN401 - an UPDATE with RETURNING
+def _claim(
+    table: Table,
+    also: Callable[[], ColumnElement[bool]],
+    sets: Callable[[], Mapping[str, Any]],
+    *,
+    expired: bool,
+) -> Any:  # noqa: ANN401 - an UPDATE with RETURNING
     """Return the statement of a claim. Made once: composing it costs more than running it."""
     moment = bindparam("claim_now", type_=Instant())
     wanted = table.c.lease_until <= moment if expired else table.c.lease_until.is_(None)
@@ -87,6 +95,7 @@ def _claim(table: Table, also: Callable[[], ColumnElement[bool]], *, expired: bo
             lease_until=bindparam("claim_until", type_=Instant()),
             lease_token=bindparam("claim_token", type_=Text()),
             attempt=table.c.attempt + 1,
+            **sets(),
         )
         .returning(table)
     )
@@ -112,6 +121,25 @@ def hold(t: Transaction, table: Table, claim: Claim[Any], **values: Any) -> None
     )
     if written.rowcount != 1:
         raise LeaseLost(f"{table.name} {claim.id}: the lease ran out and the row was claimed again")
+
+
+def held(t: Transaction, table: Table, claims: Iterable[Claim[Any]]) -> set[Any]:
+    """Return the ids of those ``claims`` whose rows are still theirs, and keep them so until the transaction ends."""
+    tokens = {claim.id: claim.token for claim in claims}
+    rows = t.execute(select(table.c.id, table.c.lease_token).where(table.c.id.in_(tokens)).with_for_update())
+    return {row.id for row in rows if row.lease_token == tokens[row.id]}
+
+
+def release(t: Transaction, table: Table, claims: Iterable[tuple[Claim[Any], datetime]]) -> None:
+    """Give claims back unused, each to be due at its time: the attempt is not counted. Lost ones are left alone."""
+    values = [{"released": c.id, "token": c.token, "at": due_at, "left": max(c.attempt - 1, 0)} for c, due_at in claims]
+    if values:
+        t.execute(
+            update(table)
+            .where(table.c.id == bindparam("released"), table.c.lease_token == bindparam("token"))
+            .values(due_at=bindparam("at"), attempt=bindparam("left"), lease_until=None, lease_token=None),
+            values,
+        )
 
 
 def retry_at(now: datetime, *, attempt: int, jitter: float, after: timedelta | None = None) -> datetime:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from worker.errors import LedgerUnusable
 
 #: The newest revision in ``migrations/versions``; a test compares them.
-HEAD = "0001"
+HEAD = "0002"
 _SCRIPTS = Path(__file__).with_name("migrations")
 
 

@@ -22,10 +22,10 @@ _QUEUES = {"poll": feed, "read": entry, "deliver": alert}
 def next_due(t: Transaction, queue: str, *, after: datetime | None = None) -> datetime | None:
     """Return when the next row of a queue (``poll``, ``read``, ``deliver``) can be claimed; ``None`` if there is none.
 
-    For a row in hand that is when its lease runs out. With ``after`` only later times are looked at.
+    For a row in hand that is when its lease has run out and it is due. With ``after`` only later times are looked at.
     """
     table = _QUEUES[queue]
-    time = case((table.c.lease_until.is_(None), table.c.due_at), else_=table.c.lease_until)
+    time = case((table.c.lease_until > table.c.due_at, table.c.lease_until), else_=table.c.due_at)
     found = select(func.min(time)).where(table.c.work == OPEN)
     return t.execute(found if after is None else found.where(time > after)).scalar()
 

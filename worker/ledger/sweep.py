@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import BigInteger, delete, func, select, true, type_coerce
 
 from worker.ledger.engine import Transaction
 from worker.ledger.retention import Retention
-from worker.ledger.tables import OPEN, alert, article, dead, decision, delivery, entry, match, member, story
+from worker.ledger.tables import (
+    OPEN,
+    Span,
+    alert,
+    alias,
+    article,
+    dead,
+    decision,
+    delivery,
+    entry,
+    feed,
+    match,
+    member,
+    story,
+)
 
+#: The poll stage notes that an entry is still shown when that was noted longer ago than half of this.
+STILL_SHOWN = timedelta(days=14)
 #: Rows a table and transaction, so that nobody waits long for the write lock.
 _BATCH = 1000
 
@@ -24,11 +40,16 @@ def sweep(t: Transaction, retention: Retention, *, now: datetime) -> dict[str, i
     old_articles = select(article.c.id).where(
         article.c.read_at < now - retention.articles, article.c.id.not_in(waiting)
     )
+    # What a feed showed when it was last parsed is remembered however old it is: forgotten, it would be news again.
+    parsed_at = select(type_coerce(feed.c.parsed_at, BigInteger)).where(feed.c.id == entry.c.feed_id).scalar_subquery()
+    shown_since = parsed_at - type_coerce(STILL_SHOWN, Span)
+    old_entries = (entry.c.seen_at < now - retention.seen) & (entry.c.work != OPEN)
+    old_entries &= func.coalesce(type_coerce(entry.c.seen_at, BigInteger) < shown_since, true())
     erased = {
         "match": _erase(t, match, match.c.article_id.in_(old_articles), match.c.article_id),
         "member": _erase(t, member, member.c.article_id.in_(old_articles), member.c.article_id),
         "article": _erase(t, article, article.c.id.in_(old_articles), article.c.id),
-        "entry": _erase(t, entry, (entry.c.first_seen_at < now - retention.seen) & (entry.c.work != OPEN), entry.c.id),
+        "entry": _erase_entries(t, old_entries),
         "alert": _erase(t, alert, (alert.c.created_at < now - retention.alerts) & (alert.c.work != OPEN), alert.c.id),
         "delivery": _erase(t, delivery, delivery.c.at < now - retention.alerts, delivery.c.id),
         "decision": _erase(t, decision, decision.c.at < now - retention.alerts, decision.c.article_id),
@@ -37,6 +58,12 @@ def sweep(t: Transaction, retention: Retention, *, now: datetime) -> dict[str, i
     empty = ~select(member.c.story_id).where(member.c.story_id == story.c.id).exists()
     erased["story"] = _erase(t, story, empty, story.c.id)
     return erased
+
+
+def _erase_entries(t: Transaction, condition: Any) -> int:  # noqa: ANN401 - SQLAlchemy's condition
+    ids = list(t.execute(select(entry.c.id).where(condition).limit(_BATCH)).scalars())
+    t.execute(delete(alias).where(alias.c.entry_id.in_(ids)))
+    return int(t.execute(delete(entry).where(entry.c.id.in_(ids))).rowcount)
 
 
 def _erase(t: Transaction, table: Any, condition: Any, key: Any) -> int:  # noqa: ANN401 - any table and its key

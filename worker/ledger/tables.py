@@ -89,6 +89,8 @@ feed = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("url", Text, nullable=False),
+    #: Of the address that is polled: what a publisher asks for its whole host reaches the other feeds there.
+    Column("host", Text, nullable=False, default="", server_default=""),
     #: ``open`` while it is to be polled, ``off`` when it was taken out of the configuration or gave up.
     Column("work", Text, nullable=False),
     Column("state", Text, nullable=False),
@@ -101,8 +103,30 @@ feed = Table(
     Column("polled_at", Instant),
     Column("last_success_at", Instant),
     Column("interval", Span, nullable=False),
+    #: As it is configured.
+    Column("base", Span, nullable=False, server_default="600000000"),
+    Column("moved_to", Text),
+    Column("moved_count", Integer, nullable=False, default=0, server_default="0"),
+    Column("address", Text),
+    Column("full_at", Instant),
+    Column("validators", Text, nullable=False, default="", server_default=""),
+    Column("gaps", Integer, nullable=False, default=0, server_default="0"),
+    Column("hints", JSON, nullable=False, default=dict, server_default="{}"),
+    Column("rhythm", JSON, nullable=False, default=dict, server_default="{}"),
+    #: When a document of the feed was last parsed.
+    Column("parsed_at", Instant),
     *_work_columns(),
     Index(None, "work", "due_at"),
+    Index(None, "host"),
+)
+
+#: The identities by which a feed has shown an entry; one entry may have several.
+alias = Table(
+    "alias",
+    metadata,
+    Column("feed_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("entry_id", BigInteger, nullable=False, index=True),
 )
 
 entry = Table(
@@ -119,7 +143,14 @@ entry = Table(
     Column("outlet", Text, nullable=False),
     Column("language", Text),
     Column("published_at", Instant),
-    Column("first_seen_at", Instant, nullable=False, index=True),
+    Column("first_seen_at", Instant, nullable=False),
+    #: When the feed last showed it, within some days: an entry that is still shown is never forgotten.
+    Column("seen_at", Instant, nullable=False, server_default="0", index=True),
+    #: Hashes of its folded title, and of title and text: by these a re-keyed or edited entry is known.
+    Column("title_key", Text, nullable=False, default="", server_default=""),
+    Column("fingerprint", Text, nullable=False, default="", server_default=""),
+    #: How often it was read again because it had changed.
+    Column("edits", Integer, nullable=False, default=0, server_default="0"),
     #: ``open``, ``done`` or ``dead``.
     Column("work", Text, nullable=False),
     Column("reason", Text, nullable=False),
@@ -128,6 +159,7 @@ entry = Table(
     *_work_columns(),
     UniqueConstraint("feed_id", "key"),
     Index(None, "work", "due_at"),
+    Index(None, "feed_id", "title_key"),
 )
 
 article = Table(
@@ -135,6 +167,8 @@ article = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("url", Text, nullable=False),
+    #: ``worker.url.canonical`` of where its page was found, after redirects; empty when it was not read from a page.
+    Column("page", Text, nullable=False, default="", server_default="", index=True),
     Column("title", Text, nullable=False),
     Column("text", Text, nullable=False),
     Column("outlet", Text, nullable=False),

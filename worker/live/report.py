@@ -8,8 +8,9 @@ from typing import Any
 from worker.channels.base import timestamp
 from worker.ledger import feeds, overview
 from worker.ledger.engine import Ledger
-from worker.model import FeedState
+from worker.model import Feed, FeedState
 from worker.settings import Settings
+from worker.url import shown
 
 #: Work that is due for longer than this says that nobody is working.
 _STALLED = timedelta(minutes=5)
@@ -26,6 +27,9 @@ def report(ledger: Ledger, settings: Settings, *, now: datetime, recorded: bool 
         channels = overview.channels(t)
         matched = overview.topics(t)
         dead_letters = overview.dead_count(t)
+    configured = {feed.id: feed for feed in settings.feeds}
+    if recorded:  # the feeds of a replay are its own
+        configured |= {name: Feed(id=name, url=url, outlet=name) for name, url in urls.items()}
     why_not = [
         f"queue {name}: the oldest row has waited {queue['oldest_s']:.0f} s; is a worker running?"
         for name, queue in queues.items()
@@ -34,7 +38,7 @@ def report(ledger: Ledger, settings: Settings, *, now: datetime, recorded: bool 
     return {
         "ready": not why_not,
         "why_not": why_not,
-        "feeds": [_feed(state, urls[state.feed_id]) for state in states.values()],
+        "feeds": [_feed(state, urls[state.feed_id], configured.get(state.feed_id)) for state in states.values()],
         "queues": queues,
         "channels": [_channel(name, channels.get(name, {})) for name in dict.fromkeys((*settings.channels, *channels))],
         "dead": dead_letters,
@@ -47,7 +51,7 @@ def nothing_yet(settings: Settings, reason: str) -> dict[str, Any]:
     return {
         "ready": False,
         "why_not": [reason],
-        "feeds": [],
+        "feeds": [_feed(FeedState(feed_id=feed.id, interval=feed.interval), feed.url, feed) for feed in settings.feeds],
         "queues": {},
         "channels": [_channel(name, {}) for name in settings.channels],
         "dead": 0,
@@ -60,18 +64,30 @@ def _channel(channel_id: str, found: dict[str, Any]) -> dict[str, Any]:
     return {"id": channel_id} | counts | {"last_sent_at": _time(found.get("last_sent_at"))}
 
 
-def _feed(state: FeedState, url: str) -> dict[str, Any]:
+def _feed(state: FeedState, url: str, configured: Feed | None) -> dict[str, Any]:
+    """Return one feed; ``url`` is where it is polled, ``moved_from`` its configured address when it has moved."""
     return {
         "id": state.feed_id,
-        "url": url,
-        "state": state.state,
+        "url": shown(state.address or url),
+        "state": _name(state, configured),
         "outcome": state.outcome.value if state.outcome else None,
         "error": state.error,
         "failures": state.failures,
         "last_success_at": _time(state.last_success_at),
         "next_poll_at": _time(state.next_poll_at),
         "interval_s": state.interval.total_seconds(),
+        "polled_at": _time(state.polled_at),
+        "moved_from": shown(url) if state.address else None,
+        "validators": state.validators or ("sent" if state.etag or state.last_modified else "none"),
+        "gaps": state.gaps,
+        "hub": state.hints.hub,
     }
+
+
+def _name(state: FeedState, configured: Feed | None) -> str:
+    if configured is None:
+        return "removed"
+    return state.state if configured.enabled else "off"
 
 
 def _topic(topic_id: str, found: dict[str, Any]) -> dict[str, Any]:

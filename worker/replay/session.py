@@ -140,10 +140,11 @@ def _polling(configured: Polling, recording: Recording) -> Polling:
     """Return the rhythm of a replay.
 
     All that was recorded is news, also when a replay that was killed polls a feed late for the first time. And a
-    recorded publisher knows its own future, so its max-age is taken at its word, however long.
+    recorded publisher knows its own future, so its max-age is taken at its word, however long, and tells all that
+    there is to learn of its rhythm.
     """
     length = recording.end - recording.start
-    return replace(configured, first_poll="all", max_interval=max(configured.max_interval, length))
+    return replace(configured, adaptive=False, first_poll="all", max_interval=max(configured.max_interval, length))
 
 
 def _result(ledger: Ledger, recording: Recording, state: Path, tally: Tally) -> Result:

@@ -84,7 +84,15 @@ class RecordedWeb:
         }
         self._changes = sorted({article.published_at for article in articles})
 
-    def get(self, url: str, *, now: datetime, headers: Mapping[str, str]) -> Response:
+    def get(
+        self,
+        url: str,
+        *,
+        now: datetime,
+        headers: Mapping[str, str],
+        robots: bool = False,  # noqa: ARG002 - a recording asks nobody
+        allow_private: bool | tuple[str, ...] | None = None,  # noqa: ARG002 - the same
+    ) -> Response:
         """Return the answer to a GET for ``url`` at ``now``: a feed, a page, 304 or 404."""
         key = canonical(url)
         if (channel := self._feeds.get(key)) is not None:

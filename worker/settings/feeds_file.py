@@ -1,17 +1,20 @@
-"""``feeds.yaml``: the feeds."""
+"""``feeds.yaml``: the feeds, and those of the OPML files that it names."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from pydantic import Field
 
 from worker.errors import Problem
 from worker.model import Feed
 from worker.settings.document import Document, Keys
-from worker.settings.fields import Flag, Headers, Id, Language, Shape, Span, Text, Texts, Url
+from worker.settings.fields import Flag, Headers, Id, Language, Names, Networks, Shape, Span, Text, Url
+from worker.settings.opml import Outline, feed_id, outlet, read_opml
 from worker.settings.part import Part, Placed
-from worker.settings.shape import check_shape, repeated
+from worker.settings.shape import check_shape, label, repeated
 from worker.url import canonical, host
 
 
@@ -23,6 +26,7 @@ class _Defaults(Shape):
     conditional: Flag = True
     enabled: Flag = True
     headers: Headers = Field(default_factory=dict)
+    allow_private: Networks | None = None
 
 
 class _Feed(_Defaults):
@@ -33,45 +37,111 @@ class _Feed(_Defaults):
 class _File(Shape):
     defaults: dict[str, object] = Field(default_factory=dict)
     feeds: list[object] = Field(default_factory=list)
-    opml: Texts = Field(default_factory=list)
+    opml: Names = Field(default_factory=list)
 
 
 def read_feeds(document: Document) -> Part[tuple[Placed[Feed], ...]]:
-    """Return the feeds of ``feeds.yaml``.
+    """Return the feeds of ``feeds.yaml`` and of the OPML files that it names, in this order, each once.
 
     A feed without ``id`` is known by its URL without the scheme; one without ``outlet`` by its host.
-    ``defaults`` stand in for the keys that a feed does not have; ``headers`` of both are joined.
+    ``defaults`` stand in for the keys that a feed does not have; ``headers`` of both are joined. What ``feeds.yaml``
+    says of a feed holds before what an OPML file says. Those files are looked for beside ``feeds.yaml``.
     """
     file = check_shape(_File, document, ())
     defaults = check_shape(_Defaults, document, ("defaults",))
-    problems = [*document.problems, *file.problems, *(defaults.problems if "defaults" not in file.dropped else ())]
+    own = _own(document, len(file.value.feeds) if file.value else 0, defaults.value)
+    listed = _listed(document, file.value.opml if file.value else [], defaults.value, own)
+    return Part(
+        document=document,
+        value=(*own.feeds, *listed.feeds),
+        problems=(
+            *document.problems,
+            *file.problems,
+            *(defaults.problems if "defaults" not in file.dropped else ()),
+            *own.problems,
+            *listed.problems,
+        ),
+        warnings=(*own.warnings, *listed.warnings),
+        files=listed.files,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """Feeds, and what there is to say about them."""
+
+    feeds: tuple[Placed[Feed], ...]
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+    files: tuple[str, ...] = ()
+
+
+def _own(document: Document, count: int, defaults: _Defaults | None) -> _Found:
+    """Return the feeds that ``document`` itself lists."""
     feeds: list[Placed[Feed]] = []
+    problems: list[Problem] = []
     ids: list[tuple[str, Keys]] = []
     urls: list[tuple[str, Keys]] = []
-    for index in range(len(file.value.feeds) if file.value else 0):
+    for index in range(count):
         keys: Keys = ("feeds", index)
         checked = check_shape(_Feed, document, keys)
         problems += checked.problems
-        if checked.value and defaults.value:
-            feed = _feed(checked.value, defaults.value)
+        if checked.value and defaults:
+            feed = _feed(checked.value, defaults)
             feeds.append(Placed(value=feed, keys=keys))
             urls.append((canonical(feed.url), (*keys, "url")))
             if "id" not in checked.dropped:
                 ids.append((feed.id, (*keys, "id")))
     problems += repeated(document, ids, "feed")
-    return Part(
-        document=document,
-        value=tuple(feeds),
-        problems=tuple(problems),
-        warnings=_twice(document, urls),
-    )
+    return _Found(feeds=tuple(feeds), problems=tuple(problems), warnings=_twice(document, urls))
+
+
+def _listed(document: Document, names: list[str], defaults: _Defaults | None, own: _Found) -> _Found:
+    """Return the feeds of the OPML files ``names`` that are not among ``own``."""
+    folder = Path(document.file).parent
+    feeds: list[Placed[Feed]] = []
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    files: list[str] = []
+    known = {canonical(feed.value.url) for feed in own.feeds}
+    ids = {feed.value.id for feed in own.feeds}
+    for index, name in enumerate(names):
+        keys: Keys = ("opml", index)
+        path = folder / name
+        if not path.is_file():
+            problems.append(document.problem(keys, f"{label(keys)}: there is no such file in {folder}"))
+            continue
+        opml = read_opml(path)
+        files.append(opml.file)
+        problems += opml.problems
+        warnings += opml.warnings
+        for outline in opml.outlines:
+            if canonical(outline.url) in known:
+                continue
+            known.add(canonical(outline.url))
+            if outline.id in ids:
+                message = "xmlUrl: another feed has for its id what would be the id of this one; give it another id"
+                problems.append(Problem(file=opml.file, line=outline.line, message=message))
+            elif defaults:
+                feeds.append(Placed(value=_feed(_given(outline), defaults), keys=keys))
+    return _Found(feeds=tuple(feeds), problems=tuple(problems), warnings=tuple(warnings), files=tuple(files))
+
+
+def _given(outline: Outline) -> _Feed:
+    """Return what ``feeds.yaml`` would say of a feed that an OPML file lists."""
+    said: dict[str, object] = {"url": outline.url, "outlet": outlet(outline)}
+    if outline.language:
+        said["language"] = outline.language
+    if not outline.enabled:
+        said["enabled"] = False
+    return _Feed.model_validate(said)
 
 
 def _feed(given: _Feed, defaults: _Defaults) -> Feed:
     merged = defaults.model_dump(exclude_unset=True) | given.model_dump(exclude_unset=True)
     settled = _Defaults.model_construct(**{k: v for k, v in merged.items() if k not in {"id", "url"}})
     return Feed(
-        id=given.id or canonical(given.url).removeprefix("https://"),
+        id=given.id or feed_id(given.url),
         url=given.url,
         outlet=settled.outlet or host(given.url),
         interval=settled.interval,
@@ -80,6 +150,7 @@ def _feed(given: _Feed, defaults: _Defaults) -> Feed:
         conditional=settled.conditional,
         enabled=settled.enabled,
         headers=_joined(defaults.headers, given.headers),
+        allow_private=settled.allow_private,
     )
 
 

@@ -127,7 +127,7 @@ def survey(
         policy=alerts.value.policy,
         topics=tuple(topic.value for topic in topics.value.whole),
         warnings=tuple(sorted(set(warnings))),
-        files=tuple(str(paths[name]) for name in present),
+        files=(*(str(paths[name]) for name in present), *feeds.files),
     )
     return Survey(settings=settings, problems=tuple(sorted(set(problems))), topics=topics)
 

@@ -21,16 +21,20 @@ class _Later:
     quiet: tuple[object, ...]
     #: What happens instead.
     instead: str
+    #: A part of what it asks for is done.
+    partly: bool = False
 
 
 #: One row a key; a row goes when its key is acted on.
 NOT_YET: Final[Mapping[str, tuple[_Later, ...]]] = {
-    "feeds.yaml": (_Later(keys=("opml",), quiet=([], ""), instead="list the feeds under feeds"),),
     "service.yaml": (
-        _Later(keys=("broker",), quiet=("embedded",), instead="the embedded broker is used"),
+        _Later(
+            keys=("broker",),
+            quiet=("embedded",),
+            instead="host gates are shared through it, waking workers comes later",
+            partly=True,
+        ),
         _Later(keys=("ledger",), quiet=("sqlite",), instead="SQLite is used"),
-        _Later(keys=("polling", "adaptive"), quiet=(True,), instead="intervals do not adapt in either case"),
-        _Later(keys=("polling", "permanent_after"), quiet=(3,), instead="redirects are followed and not stored"),
         _Later(keys=("console", "listen"), quiet=("127.0.0.1:8484",), instead="there is no console"),
         _Later(keys=("console", "token"), quiet=("",), instead="there is no console"),
         _Later(keys=("heartbeat", "url"), quiet=("",), instead="nothing is called"),
@@ -48,7 +52,7 @@ def not_yet(name: str, document: Document) -> tuple[Problem, ...]:
     return tuple(
         document.problem(
             row.keys,
-            f"{label(row.keys)}: accepted but not acted on by this version; {row.instead}",
+            f"{label(row.keys)}: accepted but not {'fully ' * row.partly}acted on by this version; {row.instead}",
             on_key=True,
         )
         for row in NOT_YET.get(name, ())

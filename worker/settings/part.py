@@ -27,3 +27,5 @@ class Part(Generic[T]):
     value: T
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    #: Other files that it was read from.
+    files: tuple[str, ...] = ()

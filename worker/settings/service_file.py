@@ -51,6 +51,7 @@ class _Network(Shape):
     max_redirects: AtLeastZero = 5
     per_host_concurrency: AtLeastOne = 2
     per_host_gap: Pause = timedelta(seconds=1)
+    proxy: OptionalUrl = ""
 
 
 class _Polling(Shape):

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from worker.alerts.policy import Policy, Route
+from worker.articles.extraction import Extract, NoText, extract
 from worker.channels.base import Channel
+from worker.feeds.document import Document, parse
 from worker.feeds.polling import Polling
 from worker.ledger.engine import Ledger
 from worker.model import Article, Feed, Match, Reason, Topic
+from worker.web.gates import Gates, OpenGates
 from worker.web.response import Web
 
 _log = logging.getLogger("wirewatch")
@@ -27,6 +30,17 @@ class Matcher(Protocol):
     def judge(self, article: Article) -> Sequence[Match]:
         """Return the answer of every topic to ``article``."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readers:
+    """Functions that turn a stranger's bytes into values; arguments, results and errors are those of the defaults.
+
+    Any of them may also raise ``Retryable`` with the name ``overran``, when its process had to be killed.
+    """
+
+    feed: Callable[..., Document] = parse
+    page: Callable[..., Extract | NoText] = extract
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +60,10 @@ class Pipeline:
     channels: Mapping[str, Channel]
     #: Gives random numbers in 0..1, to spread what would happen at one moment.
     jitter: Callable[[], float]
+    #: How often a host may be asked; a recorded web does not care.
+    gates: Gates = field(default_factory=OpenGates)
+    #: What reads strangers' documents, in this process or in one that can be killed.
+    readers: Readers = field(default_factory=Readers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from worker.alerts.decisions import Decision, Told, decide, is_loud
-from worker.articles.extraction import Extract, NoText, extract
+from worker.articles.aggregators import AGGREGATOR_LINK, is_aggregator
+from worker.articles.extraction import Extract, NoText
+from worker.articles.language import language_of_text
 from worker.articles.refusals import PAYWALL_TEASER
 from worker.errors import Retryable, Unusable
+from worker.feeds.waits import retry_after
 from worker.ledger import dead, entries, outbox, stories
 from worker.ledger.engine import Transaction
+from worker.ledger.entries import Due
 from worker.ledger.leases import MAX_ATTEMPTS, Claim, LeaseLost, retry_at
 from worker.model import Article, Entry, Match, Reason, Role, Story
 from worker.stages.pipeline import Outcome, Pipeline, logged
 from worker.stories import joining
 from worker.stories.features import features
 from worker.url import canonical
+from worker.url import host as host_of
 from worker.web.response import Response
 
+_log = logging.getLogger("wirewatch")
+#: Errors after which nothing is known of a host but that it did not answer.
+_UNANSWERED = frozenset({"", Reason.FETCH_FAILED, Reason.DNS_FAILED, Reason.TIMED_OUT})
 BATCH = 10
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{2,40})", re.IGNORECASE)
 _OK = 200
 _TEMPORARY = frozenset({408, 425, 429})
 _HOUR = timedelta(hours=1)
+#: Until an entry is looked at again whose page is being read for another one.
+_SAME_PAGE = timedelta(seconds=5)
 
-Claimed = Claim[tuple[Entry, datetime]]
+Claimed = Claim[Due]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,28 +54,103 @@ class Reading:
     source: Reason
     #: Why the page gave no text, when the feed's own text stands in.
     detail: str = ""
+    #: ``worker.url.canonical`` of where the page was found; empty for the feed's own text.
+    page: str = ""
+    #: Whether the page is one that kills its readers, so that the entry is a dead letter as well.
+    deadly: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """A claim and what became of it: a reading, or why there is none yet."""
+
+    claim: Claimed
+    reading: Reading | None = None
+    error: Retryable | None = None
 
 
 def run(p: Pipeline, *, now: datetime, limit: int = BATCH) -> list[Outcome]:
     """Read at most ``limit`` entries that are due and return what came of each."""
+    claims, outcomes = claim(p, now=now, limit=limit)
+    for one in claims:
+        outcomes += record(p, [do(p, one, now=now)], now=now)
+    return outcomes
+
+
+def claim(p: Pipeline, *, now: datetime, limit: int = BATCH) -> tuple[list[Claimed], list[Outcome]]:
+    """Return at most ``limit`` entries to be read, and the outcomes of those that need no reading.
+
+    An entry whose publisher is to be left alone for now, or whose page is being read already, goes back.
+    """
     with p.ledger.write() as t:
         claims = entries.claim(t, now=now, limit=limit)
-    return [logged(_read(p, claim, now)) for claim in claims]
+        read = entries.known_articles(t, [article_id(one.value.entry) for one in claims if not one.value.again])
+        busy = entries.pages_in_hand(t, [one.id for one in claims])
+    admitted: list[Claimed] = []
+    waiting: list[tuple[Claimed, datetime]] = []
+    outcomes: list[Outcome] = []
+    for one in claims:
+        if one.attempt > MAX_ATTEMPTS:
+            outcomes.append(_settled(one, partial(_bury, p, one, now, f"not read in {MAX_ATTEMPTS} attempts")))
+        elif not one.value.again and article_id(one.value.entry) in read:
+            outcomes.append(_settled(one, partial(_finish, p, one, Reason.DUPLICATE)))
+        elif (later := _later(p, one, busy, now)) is not None:
+            waiting.append((one, later))
+        else:
+            busy.add(canonical(one.value.entry.url))
+            admitted.append(one)
+    if waiting:
+        with p.ledger.write() as t:
+            entries.release(t, waiting)
+        _log.debug("read verdict=%s entries=%d", Reason.HOST_WAITS, len(waiting))
+    return admitted, outcomes
 
 
-def _read(p: Pipeline, claim: Claimed, now: datetime) -> Outcome:
-    entry = claim.value[0]
+def _later(p: Pipeline, one: Claimed, busy: Container[str], now: datetime) -> datetime | None:
+    """Return when to look at an entry again, ``None`` when it may be read now and has its place at the host."""
+    if canonical(one.value.entry.url) in busy:
+        return now + _SAME_PAGE
+    host = _host(p, one)
+    return p.gates.enter(host, now=now) if host else None
+
+
+def do(p: Pipeline, one: Claimed, *, now: datetime) -> Read:
+    """Return what an entry's page says. Touches the web and not the ledger, so that many may run at once."""
+    host = _host(p, one)
+    answered = True
     try:
-        if claim.attempt > MAX_ATTEMPTS:
-            return _bury(p, claim, now, f"not read in {MAX_ATTEMPTS} attempts")
-        if _is_known(p, article_id(entry)):
-            return _finish(p, claim, Reason.DUPLICATE)
-        reading = read_entry(p, entry, now=now, last_attempt=claim.attempt == MAX_ATTEMPTS)
-        return _take_in(p, claim, reading, now)
+        reading = read_entry(p, one.value.entry, now=now, last_attempt=one.attempt >= MAX_ATTEMPTS)
+        return Read(claim=one, reading=reading)
     except Retryable as error:
-        return _retry(p, claim, now, error)
+        answered = error.name not in _UNANSWERED
+        return Read(claim=one, error=error)
+    finally:
+        if host:
+            p.gates.leave(host, now=now, answered=answered)
+
+
+def record(p: Pipeline, done: Sequence[Read], *, now: datetime) -> list[Outcome]:
+    """Match what was read and write it down with all that follows; return what came of each entry."""
+    return [_settled(one.claim, partial(_record, p, one, now)) for one in done]
+
+
+def release(p: Pipeline, claims: Sequence[Claimed], *, now: datetime) -> None:
+    """Give back what was claimed and will not be read here."""
+    with p.ledger.write() as t:
+        entries.release(t, [(one, now) for one in claims])
+
+
+def _record(p: Pipeline, read: Read, now: datetime) -> Outcome:
+    if read.reading is not None:
+        return _take_in(p, read.claim, read.reading, now)
+    return _retry(p, read.claim, now, read.error or Retryable("nothing was read"))
+
+
+def _settled(one: Claimed, work: Callable[[], Outcome]) -> Outcome:
+    try:
+        return logged(work())
     except LeaseLost as lost:
-        return Outcome(stage="read", subject=entry.url, reason=Reason.RETRY, detail=str(lost))
+        return logged(Outcome(stage="read", subject=one.value.entry.url, reason=Reason.RETRY, detail=str(lost)))
 
 
 def article_id(entry: Entry) -> str:
@@ -71,9 +158,18 @@ def article_id(entry: Entry) -> str:
     return "a-" + hashlib.sha256(canonical(entry.url).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def _is_known(p: Pipeline, wanted: str) -> bool:
-    with p.ledger.read() as t:
-        return entries.get_article(t, wanted) is not None
+def _speaks_for_itself(p: Pipeline, entry: Entry) -> str:
+    """Return why an entry's page is not asked for; empty when it is."""
+    feed = p.feeds.get(entry.feed_id)  # None when the feed was taken out of the configuration meanwhile
+    if feed is not None and feed.full_text and entry.text:
+        return "full-text feed"
+    return AGGREGATOR_LINK if is_aggregator(entry.url) else ""
+
+
+def _host(p: Pipeline, one: Claimed) -> str:
+    """Return the host that is to be asked for an entry; empty when none is."""
+    entry = one.value.entry
+    return "" if _speaks_for_itself(p, entry) else host_of(entry.url)
 
 
 def read_entry(p: Pipeline, entry: Entry, *, now: datetime, last_attempt: bool) -> Reading:
@@ -82,18 +178,36 @@ def read_entry(p: Pipeline, entry: Entry, *, now: datetime, last_attempt: bool) 
     Raises:
         Retryable: the page cannot be had now; on the last attempt the feed's text stands in instead.
     """
-    feed = p.feeds.get(entry.feed_id)  # None when the feed was taken out of the configuration meanwhile
-    if feed is not None and feed.full_text and entry.text:
-        return _from_feed(entry, "full-text feed")
+    if detail := _speaks_for_itself(p, entry):
+        return _from_feed(entry, detail)
+    feed = p.feeds.get(entry.feed_id)
     try:
-        response = p.web.get(entry.url, now=now, headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.5"})
-        return _from_page(entry, checked(response))
+        response = p.web.get(
+            entry.url,
+            now=now,
+            headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.5"},
+            robots=True,
+            allow_private=feed.allow_private if feed else None,
+        )
+        return _from_page(p, entry, _welcome(p, response, now))
     except Unusable as error:
-        return _from_feed(entry, str(error))
+        return _from_feed(entry, error.name or str(error))
     except Retryable as error:
         if not last_attempt:
             raise
-        return _from_feed(entry, str(error))
+        return _from_feed(entry, str(error), deadly=error.name == Reason.OVERRAN)
+
+
+def _welcome(p: Pipeline, response: Response, now: datetime) -> Response:
+    """Return an answer that carries a page; one that asks to be left alone closes the host's gate."""
+    try:
+        return checked(response)
+    except Retryable as error:
+        after = retry_after(response.headers, now=now)
+        if not after:
+            raise
+        p.gates.hold(host_of(response.url), until=now + after, now=now)
+        raise Retryable(str(error), after=after, name=error.name) from error
 
 
 def checked(response: Response) -> Response:
@@ -117,8 +231,8 @@ def charset_of(response: Response) -> str | None:
     return found.group(1) if found else None
 
 
-def _from_page(entry: Entry, response: Response) -> Reading:
-    page = extract(
+def _from_page(p: Pipeline, entry: Entry, response: Response) -> Reading:
+    page = p.readers.page(
         response.body,
         url=response.url,
         charset=charset_of(response),
@@ -136,19 +250,22 @@ def _from_page(entry: Entry, response: Response) -> Reading:
                 published_at=entry.published_at or page.published_at,
                 source=Reason.PAGE,
                 detail="cut at the limit" if page.cut else "",
+                page=canonical(response.url),
             )
 
 
-def _from_feed(entry: Entry, detail: str, *, teaser: NoText | None = None) -> Reading:
+def _from_feed(entry: Entry, detail: str, *, teaser: NoText | None = None, deadly: bool = False) -> Reading:
     # A teaser is the publisher's own summary: the longer of it and the feed's says more.
     teased = teaser.text if teaser and teaser.detail == PAYWALL_TEASER else ""
+    title, text = entry.title or (teaser.title if teaser else ""), max(entry.text, teased, key=len)
     return Reading(
-        title=entry.title or (teaser.title if teaser else ""),
-        text=max(entry.text, teased, key=len),
-        language=entry.language,
+        title=title,
+        text=text,
+        language=entry.language or language_of_text(f"{title}\n{text}"),
         published_at=entry.published_at,
         source=Reason.FEED_TEXT,
         detail=detail,
+        deadly=deadly,
     )
 
 
@@ -157,6 +274,7 @@ def _article(entry: Entry, reading: Reading, first_seen_at: datetime) -> Article
     return Article(
         id=article_id(entry),
         url=entry.url,
+        page=reading.page,
         title=reading.title,
         text=reading.text,
         outlet=entry.outlet,
@@ -169,36 +287,66 @@ def _article(entry: Entry, reading: Reading, first_seen_at: datetime) -> Article
 
 def _take_in(p: Pipeline, claim: Claimed, reading: Reading, now: datetime) -> Outcome:
     """Match an article, and record it with all that follows from it in one transaction."""
-    entry, first_seen_at = claim.value
+    entry, again = claim.value.entry, claim.value.again
     if not (reading.title or reading.text):
         return _finish(p, claim, Reason.NO_TEXT, detail=reading.detail)
-    article = _article(entry, reading, first_seen_at)
+    article = _article(entry, reading, claim.value.first_seen_at)
     matches = p.matcher.match(article)
     with p.ledger.write() as t:
-        known = not entries.add_article(t, article, now=now)
-        reason = Reason.DUPLICATE if known else reading.source
-        entries.finish(t, claim, reason=reason, detail=reading.detail, article_id=article.id)
-        role = None if known or not matches else _tell(t, p, article, matches, now)
+        article = replace(article, id=_same_page(t, article) or article.id)
+        told = entries.matched_topics(t, article.id) if again else set()
+        added = entries.add_article(t, article, now=now)
+        if again and not added:
+            entries.change_article(t, article, now=now)
+        reason = reading.source if added else Reason.EDITED if again else Reason.DUPLICATE
+        _end(t, claim, reading, reason, article_id=article.id, now=now)
+        fresh = [m for m in matches if m.topic_id not in told] if added or again else []
+        role = _tell(t, p, article, fresh, now) if fresh else None
     return Outcome(
         stage="read",
         subject=entry.url,
-        reason=reason,
+        reason=Reason.DEAD if reading.deadly else reason,
         detail=reading.detail,
-        facts={"article": article.id, "topics": ",".join(m.topic_id for m in matches), "role": role or ""},
+        facts={"article": article.id, "topics": ",".join(m.topic_id for m in fresh), "role": role or ""},
     )
+
+
+def _same_page(t: Transaction, article: Article) -> str | None:
+    """Return the id under which the article's page was read before, by way of another address."""
+    return entries.article_at(t, article.page) if article.page else None
+
+
+def _end(t: Transaction, claim: Claimed, reading: Reading, reason: Reason, *, article_id: str, now: datetime) -> None:
+    if reading.deadly:
+        entries.note_article(t, claim.id, article_id)
+        dead.bury(t, claim, kind="entry", subject=claim.value.entry.url, reason=reading.detail, now=now)
+    else:
+        entries.finish(t, claim, reason=reason, detail=reading.detail, article_id=article_id)
 
 
 def _tell(t: Transaction, p: Pipeline, article: Article, matches: Sequence[Match], now: datetime) -> Role:
     """Join the article to its story and put the alerts that follow into the outbox."""
     stories.take_turn(t)
+    story, role = _place(t, p, article, now)
+    for found in matches:
+        found = replace(found, article_id=article.id)  # noqa: PLW2901 - it may be known under another address
+        entries.add_match(t, found, now=now)
+        for decision in _decide(t, p, article, found, story=story, role=role, now=now):
+            _record_decision(t, article, found, decision, now)
+    return role
+
+
+def _place(t: Transaction, p: Pipeline, article: Article, now: datetime) -> tuple[Story, Role]:
+    """Return the article's story and what the article is to it; one that was edited stays where it is."""
+    of = stories.of_article(t, article.id)
+    if of is not None and (story := stories.get(t, of)) is not None:
+        role = next(m.role for m in story.members if m.article_id == article.id)
+        # Whoever was first with something else is one more report of this.
+        return story, Role.REPORT if role is Role.FIRST else role
     near = stories.active(t, since=article.published_at - joining.HORIZON, until=article.published_at + joining.WINDOW)
     joined = joining.join(article, features(article, rarity=p.rarity), near)
     stories.save(t, joined.story, new=joined.member, now=now)
-    for found in matches:
-        entries.add_match(t, found, now=now)
-        for decision in _decide(t, p, article, found, story=joined.story, role=joined.role, now=now):
-            _record_decision(t, article, found, decision, now)
-    return joined.role
+    return joined.story, joined.role
 
 
 def _decide(
@@ -233,7 +381,7 @@ def _record_decision(t: Transaction, article: Article, found: Match, decision: D
 
 
 def _finish(p: Pipeline, claim: Claimed, reason: Reason, detail: str = "") -> Outcome:
-    entry = claim.value[0]
+    entry = claim.value.entry
     wanted = article_id(entry) if reason is Reason.DUPLICATE else None
     with p.ledger.write() as t:
         entries.finish(t, claim, reason=reason, detail=detail, article_id=wanted)
@@ -244,11 +392,11 @@ def _retry(p: Pipeline, claim: Claimed, now: datetime, error: Retryable) -> Outc
     due = retry_at(now, attempt=claim.attempt, jitter=p.jitter(), after=error.after)
     with p.ledger.write() as t:
         entries.retry(t, claim, due_at=due, error=str(error))
-    return Outcome(stage="read", subject=claim.value[0].url, reason=Reason.RETRY, detail=str(error))
+    return Outcome(stage="read", subject=claim.value.entry.url, reason=Reason.RETRY, detail=str(error))
 
 
 def _bury(p: Pipeline, claim: Claimed, now: datetime, reason: str) -> Outcome:
-    url = claim.value[0].url
+    url = claim.value.entry.url
     with p.ledger.write() as t:
         dead.bury(t, claim, kind="entry", subject=url, reason=reason, now=now)
     return Outcome(stage="read", subject=url, reason=Reason.DEAD, detail=reason)

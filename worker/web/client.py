@@ -3,85 +3,251 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from datetime import datetime
-from urllib.parse import urljoin
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from threading import Lock
 
 import httpx
 
-from worker.errors import Retryable, Unusable
-from worker.web import body
-from worker.web.connections import checked_client, in_time
+from worker.errors import ConfigError, Problem, Retryable, Unusable
+from worker.url import host, shown
+from worker.web import body, hops, robots
+from worker.web.addresses import LookUp, look_up
+from worker.web.connections import UNTIL, CheckedTransport
+from worker.web.gates import Gates, OpenGates
+from worker.web.hops import Headers, Hop
 from worker.web.network import Network
 from worker.web.response import Response
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PERMANENT = frozenset({301, 308})
 #: Seconds; a whole request is bound by ``Network.deadline`` beside them.
 _CONNECT, _READ = 5.0, 10.0
-_MAX_URL = 2048
+#: Bytes of a redirect's own body that are read, so that the connection can be used again.
+_DRAINED = 16_384
+#: A crawl delay is obeyed up to this one; a longer one would keep pages until they are no news.
+_SLOWEST = timedelta(seconds=30)
+#: Connections are kept in so many pools: httpcore looks at every connection of a pool at every request. A host has
+#: always the same one. Seconds that a connection may be idle: less than the 5 after which many servers close it.
+_SHARDS, _IDLE, _IDLE_SECONDS = 16, 4, 4.0
+_NOTHING = httpx.ByteStream(b"")
+
+#: Reads a body: its chunks and the headers it came with.
+_Read = Callable[[Iterable[bytes], Mapping[str, str]], bytes]
+_Pool = tuple[bool | tuple[str, ...], int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Errand:
+    """What holds for one request on all of its hops."""
+
+    network: Network
+    #: As ``time.monotonic``.
+    until: float
+    max_redirects: int
+    read: _Read
+    #: Is asked before every hop and raises when it may not be made.
+    check: Callable[[Hop], None]
 
 
 class LiveWeb:
-    """Gets feeds and pages. One for a process: a client with its TLS context is dear to make.
+    """Gets feeds and pages. One for a process; any number of threads may share it.
 
-    No cookies are kept, no Referer is sent, and proxies of the environment are ignored.
+    No cookies are kept, no Referer is sent, and proxies of the environment are ignored. ``gates`` hears of crawl
+    delays. ``resolve`` is there for tests.
+
+    Raises:
+        ConfigError: ``network.proxy`` is no address of a proxy.
     """
 
-    def __init__(self, network: Network, *, user_agent: str) -> None:
+    def __init__(
+        self, network: Network, *, user_agent: str, gates: Gates | None = None, resolve: LookUp = look_up
+    ) -> None:
         self._network = network
-        self._client = checked_client(
-            network,
-            headers={"user-agent": user_agent, "accept-encoding": "gzip", "accept": "*/*"},
-            timeout=httpx.Timeout(_READ, connect=_CONNECT),
-        )
+        self._ours: Headers = {
+            b"user-agent": user_agent.encode("latin-1", "replace"),
+            b"accept-encoding": b"gzip",
+            b"accept": b"*/*",
+        }
+        self._gates = gates or OpenGates()
+        self._resolve = resolve
+        self._robots = robots.Robots()
+        self._proxy = _proxy(network.proxy)
+        self._lock = Lock()
+        self._pools: dict[_Pool, CheckedTransport] = {}
 
-    def get(self, url: str, *, now: datetime, headers: Mapping[str, str]) -> Response:  # noqa: ARG002 - for recorded webs
+    def get(
+        self,
+        url: str,
+        *,
+        now: datetime,
+        headers: Mapping[str, str],
+        robots: bool = False,
+        allow_private: bool | tuple[str, ...] | None = None,
+    ) -> Response:
         """Return the answer to a GET, redirects followed; see ``worker.web.response.Web``."""
-        until = time.monotonic() + self._network.deadline.total_seconds()
-        hops: list[str] = []
-        at = url
-        while True:
-            response = self._once(at, headers, until=until)
-            location = response.headers.get("location")
-            if response.status not in _REDIRECTS or not location:
-                return Response(
-                    status=response.status,
-                    url=at,
-                    headers=response.headers,
-                    body=response.body,
-                    redirects=tuple(hops),
-                )
-            hops.append(at)
-            if len(hops) > self._network.max_redirects:
-                raise Unusable(f"{url}: more than {self._network.max_redirects} redirects (network.max_redirects)")
-            at = urljoin(at, location)
+        network = self._network if allow_private is None else replace(self._network, allow_private=allow_private)
+        errand = _Errand(
+            network=network,
+            until=time.monotonic() + network.deadline.total_seconds(),
+            max_redirects=network.max_redirects,
+            read=lambda chunks, given: body.read(
+                chunks,
+                encoding=given.get("content-encoding", ""),
+                length=given.get("content-length", ""),
+                limit=network.max_body,
+                url=url,
+            ),
+            check=lambda hop: self._obey(hop, errand, now) if robots else None,
+        )
+        return self._follow(hops.first(url), hops.own_headers(headers), errand)
 
     def close(self) -> None:
         """Close all connections."""
-        self._client.close()
+        with self._lock:
+            pools, self._pools = self._pools, {}
+        for transport in pools.values():
+            transport.close()
 
-    def _once(self, url: str, headers: Mapping[str, str], *, until: float) -> Response:
-        if len(url) > _MAX_URL or not url.lower().startswith(("http://", "https://")):
-            raise Unusable(f"{url[:200]}: only http and https addresses of at most {_MAX_URL} characters are asked")
-        try:
-            with self._client.stream("GET", url, headers=dict(headers)) as answer:
-                content = body.read(
-                    in_time(answer.iter_raw(), until=until, late=f"{url}: took longer than network.deadline"),
-                    encoding=answer.headers.get("content-encoding", ""),
-                    limit=self._network.max_body,
-                    url=url,
+    def _follow(self, start: Hop, own: Headers, errand: _Errand) -> Response:
+        hop, moved = start, True
+        trail: list[str] = []
+        while True:
+            errand.check(hop)
+            status, headers, content = self._once(hop, own, errand)
+            if not _redirects(status, headers):
+                return Response(
+                    status=status,
+                    url=hop.text,
+                    headers=headers,
+                    body=content,
+                    redirects=tuple(trail),
+                    moved=bool(trail) and moved,
                 )
-                self._client.cookies.clear()
-                return Response(status=answer.status_code, url=url, headers=_plain(answer.headers), body=content)
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
-            raise Unusable(f"{url}: {error}") from error
+            trail.append(hop.text)
+            moved = moved and status in _PERMANENT
+            if len(trail) > errand.max_redirects:
+                most = f"more than {errand.max_redirects} redirects (network.max_redirects)"
+                raise Unusable(f"{shown(start.text)}: {most}", name="forbidden")
+            following = hops.onward(hop, headers["location"])
+            if following.origin != hop.origin:
+                own = hops.harmless(own)
+            hop = following
+
+    def _once(self, hop: Hop, own: Headers, errand: _Errand) -> tuple[int, dict[str, str], bytes]:
+        """Return status, headers and body of the answer to one request."""
+        request = httpx.Request(
+            "GET",
+            hop.url,
+            headers=hops.request_headers(hop, self._ours, own),
+            stream=_NOTHING,
+            extensions={"timeout": {"connect": _CONNECT, "read": _READ, "write": _READ}, UNTIL: errand.until},
+        )
+        # The constructor has made a tidied copy of it.
+        request.url = hop.url
+        try:
+            answer = self._transport(hop, errand.network).handle_request(request)
+            try:
+                headers = hops.response_headers(answer.headers.raw)
+                return answer.status_code, headers, _content(answer, headers, errand)
+            finally:
+                answer.close()
+        except httpx.LocalProtocolError as error:
+            # The error is not repeated: it quotes the header, which may be secret.
+            raise Unusable(f"{shown(hop.text)}: a header or the address cannot be sent", name="forbidden") from error
+        except httpx.TimeoutException as error:
+            raise Retryable(f"{shown(hop.text)}: {_late(error, errand)}", name="timed-out") from error
         except (httpx.HTTPError, OSError) as error:
-            raise Retryable(f"{url}: {_said(error)}") from error
+            said = str(error)[:200] or type(error).__name__
+            raise Retryable(f"{shown(hop.text)}: {said}", name="fetch-failed") from error
+        except ValueError as error:
+            # A host that TLS cannot name: an empty or overlong label.
+            raise Unusable(f"{shown(hop.text)}: the host cannot be asked ({error})", name="forbidden") from error
+
+    def _transport(self, hop: Hop, network: Network) -> CheckedTransport:
+        """Return the connections that are shared with requests of the same permission, and with no others.
+
+        A connection that one feed may have to a private address must never serve another feed that may not.
+        """
+        key = (network.allow_private, zlib.crc32(hop.origin[1].encode()) % _SHARDS)
+        found = self._pools.get(key)
+        if found is None:
+            with self._lock:
+                found = self._pools.get(key)
+                if found is None:
+                    found = self._pools[key] = self._opened(network)
+        return found
+
+    def _opened(self, network: Network) -> CheckedTransport:
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=_IDLE, keepalive_expiry=_IDLE_SECONDS)
+        return CheckedTransport(network, resolve=self._resolve, limits=limits, proxy=self._proxy)
+
+    def _obey(self, hop: Hop, errand: _Errand, now: datetime) -> None:
+        """Ask the robots.txt of the hop's site, and tell the gates how slow it wants us."""
+        asked = replace(errand, max_redirects=robots.REDIRECTS, read=_read_robots, check=_no_check)
+
+        def fetch(url: str) -> tuple[int, bytes]:
+            answer = self._follow(hops.first(url), {}, asked)
+            return answer.status, answer.body
+
+        gap = self._robots.check(
+            hop.site + hop.url.raw_path.decode("ascii"),
+            site=hop.site,
+            key=(hop.origin, errand.network.allow_private),
+            now=now,
+            fetch=fetch,
+        )
+        if gap:
+            self._gates.slow(host(hop.text), gap=min(gap, _SLOWEST))
 
 
-def _plain(headers: httpx.Headers) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
+def _redirects(status: int, headers: Mapping[str, str]) -> bool:
+    return status in _REDIRECTS and bool(headers.get("location", "").strip())
 
 
-def _said(error: Exception) -> str:
-    return str(error) or type(error).__name__
+def _content(answer: httpx.Response, headers: Mapping[str, str], errand: _Errand) -> bytes:
+    if not isinstance(answer.stream, httpx.SyncByteStream):
+        raise TypeError("the transport is not a synchronous one")
+    if not _redirects(answer.status_code, headers):
+        return errand.read(answer.stream, headers)
+    length = headers.get("content-length", "")
+    if length.isdecimal() and int(length[:20]) <= _DRAINED:
+        for _ in answer.stream:
+            pass
+    return b""
+
+
+def _read_robots(chunks: Iterable[bytes], given: Mapping[str, str]) -> bytes:
+    return body.read_start(chunks, encoding=given.get("content-encoding", ""), limit=robots.PARSED, url="robots.txt")
+
+
+def _no_check(_: Hop) -> None:
+    """Do nothing: robots.txt itself may always be read (RFC 9309 section 2.2.2)."""
+
+
+def _late(error: Exception, errand: _Errand) -> str:
+    if time.monotonic() >= errand.until:
+        return f"took longer than network.deadline ({errand.network.deadline.total_seconds():g} s)"
+    return f"no answer in time ({type(error).__name__})"
+
+
+def _proxy(url: str) -> httpx.Proxy | None:
+    """Return the proxy at ``url``, or ``None`` if that is empty.
+
+    Raises:
+        ConfigError: it is no such address. It is not repeated: it may hold a password.
+    """
+    if not url:
+        return None
+    try:
+        proxy = httpx.Proxy(url)
+        usable = proxy.url.scheme in {"http", "https"} and bool(proxy.url.host)
+    except (ValueError, httpx.InvalidURL):
+        usable, proxy = False, None
+    if not usable:
+        raise ConfigError(
+            Problem(file="service.yaml", message="network.proxy: expected http(s)://[user:password@]host:port")
+        )
+    return proxy

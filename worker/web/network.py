@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 MIB = 1024 * 1024
@@ -22,3 +22,6 @@ class Network:
     max_redirects: int = 5
     per_host_concurrency: int = 2
     per_host_gap: timedelta = timedelta(seconds=1)
+    #: ``http(s)://[user:password@]host:port`` of a proxy that all requests go through; empty: none, whatever the
+    #: environment says. The proxy resolves the names, so what private addresses they lead to is its own to refuse.
+    proxy: str = field(default="", repr=False)

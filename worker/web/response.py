@@ -20,13 +20,26 @@ class Response:
     body: bytes = b""
     #: The addresses that redirected, first to last.
     redirects: tuple[str, ...] = ()
+    #: Whether there were redirects and every one was permanent: 301 or 308 (RFC 9110 sections 15.4.2 and 15.4.9).
+    moved: bool = False
 
 
 class Web(Protocol):
     """Where feeds and pages come from."""
 
-    def get(self, url: str, *, now: datetime, headers: Mapping[str, str]) -> Response:
+    def get(
+        self,
+        url: str,
+        *,
+        now: datetime,
+        headers: Mapping[str, str],
+        robots: bool = False,
+        allow_private: bool | tuple[str, ...] | None = None,
+    ) -> Response:
         """Return the answer to a GET for ``url``.
+
+        With ``robots`` the robots.txt of every host on the way is obeyed. ``allow_private`` stands in for
+        ``Network.allow_private`` when it is not ``None``.
 
         Raises:
             worker.errors.Retryable: no answer came, or not within the limits of time; try again later.

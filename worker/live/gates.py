@@ -1,0 +1,272 @@
+"""Gates that all processes and machines share, in Redis or Valkey.
+
+They keep the rules of ``worker.web.gates.LocalGates``; each call is one script, so that it happens at once, and the
+server's clock is the only one. All of it expires by itself and may be erased at any time: what is lost then is the
+memory of who entered last.
+
+Keys, all under ``wirewatch:gate:``: ``at:HOST`` is a hash of times and counts, ``in:HOST`` the places that are taken,
+``gap:HOST`` a gap of the host's own, ``shut`` the gates that nobody passes. Times are microseconds since 1970.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as NoConnection
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from worker.web.gates import BUSY, FAILURES, HORIZON, IDLE, LEASE, LONGEST_HOLD, LONGEST_SHUT, SHUT, Closed, LocalGates
+from worker.web.network import Network
+
+_log = logging.getLogger("wirewatch")
+_PREFIX: Final = "wirewatch:gate:"
+#: Seconds: a gate that takes longer to answer is a broken one.
+_TIMEOUT: Final = 1.0
+#: How long a server that did not answer is left alone, and how often that is said.
+_AGAIN: Final = timedelta(seconds=5)
+_SAID: Final = timedelta(minutes=1)
+#: A little longer than robots.txt is remembered (RFC 9309 section 2.4), which is where gaps come from.
+_GAP_KEPT: Final = timedelta(hours=25)
+_MICROSECOND: Final = timedelta(microseconds=1)
+#: What redis-py calls the schemes that people write.
+_SCHEMES: Final = {
+    "redis": "redis",
+    "rediss": "rediss",
+    "unix": "unix",
+    "valkey": "redis",
+    "valkeys": "rediss",
+    "redis+socket": "unix",
+    "valkey+unix": "unix",
+}
+
+
+def _us(span: timedelta) -> int:
+    return span // _MICROSECOND
+
+
+_COMMON = f"""
+local at, inside, gaps, shuts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function whole(number) return string.format('%.0f', number) end
+local function number(name) return tonumber(redis.call('HGET', at, name) or '0') end
+local function kept()
+  local last = math.max(now, number('held'), number('shut'), number('promised'))
+  redis.call('PEXPIRE', at, whole(math.ceil((last - now + {_us(IDLE)}) / 1000)))
+end
+local function list(why, host, till)
+  redis.call('ZADD', shuts, whole(till), why .. ':' .. host)
+  redis.call('ZREMRANGEBYSCORE', shuts, '-inf', whole(now))
+  redis.call('PEXPIRE', shuts, {_us(LONGEST_HOLD + IDLE) // 1000})
+end
+"""
+_ENTER = (
+    _COMMON
+    + f"""
+local gap, limit, token = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+gap = math.max(gap, tonumber(redis.call('GET', gaps) or '0'))
+local entered = number('entered')
+local opens = math.max(number('held'), number('shut'))
+if entered > 0 then opens = math.max(opens, entered + gap) end
+if number('failures') >= {FAILURES} then limit = 1 end
+redis.call('ZREMRANGEBYSCORE', inside, '-inf', '(' .. whole(now - {_us(LEASE)}))
+if opens <= now and redis.call('ZCARD', inside) < limit then
+  local count = redis.call('HINCRBY', at, 'count', 1)
+  redis.call('ZADD', inside, whole(now), token .. ':' .. count)
+  redis.call('PEXPIRE', inside, {2 * _us(LEASE) // 1000})
+  redis.call('HSET', at, 'entered', whole(now))
+  kept()
+  return -1
+end
+local first = opens
+if opens <= now then first = now + math.max(gap, {_us(BUSY)}) end
+local slot, promised = first, number('promised')
+if promised > now then slot = math.max(first, promised + gap) end
+if slot - first > {_us(HORIZON)} then slot = first end
+redis.call('HSET', at, 'promised', whole(slot))
+kept()
+return slot - now
+"""
+)
+_LEAVE = (
+    _COMMON
+    + f"""
+local token, host, answered = ARGV[1], ARGV[2], ARGV[3]
+-- A place of this process if there is one: those of a process that died are given back by time alone.
+local places = redis.call('ZRANGE', inside, 0, -1)
+local mine = places[1]
+for _, place in ipairs(places) do
+  if string.sub(place, 1, #token) == token then mine = place break end
+end
+if mine then redis.call('ZREM', inside, mine) end
+if answered == '1' then
+  redis.call('HDEL', at, 'failures', 'shuts', 'shut')
+  redis.call('ZREM', shuts, 'circuit:' .. host)
+else
+  local failures = redis.call('HINCRBY', at, 'failures', 1)
+  if failures >= {FAILURES} and number('shut') <= now then
+    local span = math.min({_us(SHUT)} * 2 ^ math.min(number('shuts'), 10), {_us(LONGEST_SHUT)})
+    redis.call('HSET', at, 'shut', whole(now + span))
+    redis.call('HINCRBY', at, 'shuts', 1)
+    list('circuit', host, now + span)
+  end
+end
+kept()
+return 0
+"""
+)
+_HOLD = (
+    _COMMON
+    + """
+local till = math.max(number('held'), now + tonumber(ARGV[1]))
+redis.call('HSET', at, 'held', whole(till))
+list('held', ARGV[2], till)
+kept()
+return 0
+"""
+)
+_SLOW = (
+    _COMMON
+    + f"""
+local gap = math.max(tonumber(ARGV[1]), tonumber(redis.call('GET', gaps) or '0'))
+redis.call('SET', gaps, whole(gap), 'PX', {_us(_GAP_KEPT) // 1000})
+return 0
+"""
+)
+_REPORT = (
+    _COMMON
+    + """
+local found = redis.call('ZRANGEBYSCORE', shuts, '(' .. whole(now), '+inf', 'WITHSCORES')
+for i = 2, #found, 2 do found[i] = whole(tonumber(found[i]) - now) end
+return found
+"""
+)
+
+
+class RedisGates:
+    """Gates that are the same for everybody who uses one server; while it does not answer, those of this process.
+
+    Args:
+        server: The URL of a Redis or Valkey server, or a client for one.
+        network: Says how many at once and how far apart.
+        again: How long a server that did not answer is left alone.
+    """
+
+    def __init__(self, server: str | Redis, network: Network, *, again: timedelta = _AGAIN) -> None:
+        self._client = _client(server) if isinstance(server, str) else server
+        self._network, self._again = network, again
+        self._local = LocalGates(network)
+        self._scripts = {
+            source: self._client.register_script(source) for source in (_ENTER, _LEAVE, _HOLD, _SLOW, _REPORT)
+        }
+        self._lock = threading.Lock()
+        self._asked_again_at = self._said_again_at = float("-inf")
+        self._token, self._process = "", 0
+
+    def enter(self, host: str, *, now: datetime) -> datetime | None:
+        """See ``worker.web.gates.Gates.enter``."""
+        network = self._network
+        wait = self._run(_ENTER, host, _us(network.per_host_gap), network.per_host_concurrency, self._name())
+        if wait is None:
+            return self._local.enter(host, now=now)
+        return None if wait < 0 else now + wait * _MICROSECOND
+
+    def leave(self, host: str, *, now: datetime, answered: bool) -> None:
+        """See ``worker.web.gates.Gates.leave``; a place is given back where it was taken."""
+        here = self._local.inside(host)
+        if here or self._run(_LEAVE, host, self._name(), host, int(answered)) is None:
+            self._local.leave(host, now=now, answered=answered)
+
+    def hold(self, host: str, *, until: datetime, now: datetime) -> None:
+        """See ``worker.web.gates.Gates.hold``."""
+        # Kept here too, so that what the host has asked for holds even if the server goes away.
+        self._local.hold(host, until=until, now=now)
+        self._run(_HOLD, host, _us(min(until - now, LONGEST_HOLD)), host)
+
+    def slow(self, host: str, *, gap: timedelta) -> None:
+        """See ``worker.web.gates.Gates.slow``."""
+        self._local.slow(host, gap=gap)
+        self._run(_SLOW, host, _us(gap))
+
+    def state(self, host: str, *, now: datetime) -> tuple[Closed, ...]:
+        """Return what keeps everybody from ``host`` now; nothing when its gate is open."""
+        return tuple(closed for closed in self.report(now) if closed.host == host)
+
+    def report(self, now: datetime) -> tuple[Closed, ...]:
+        """Return all gates that nobody passes now, by host."""
+        found = self._run(_REPORT, "")
+        if found is None:
+            return self._local.report(now)
+        return tuple(sorted(_closed(name, int(wait), now) for name, wait in zip(found[::2], found[1::2], strict=True)))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _run(self, source: str, host: str, *args: object) -> Any | None:  # noqa: ANN401 - what the script returns
+        """Return the script's answer, or ``None`` while the server does not answer."""
+        if time.monotonic() < self._asked_again_at:
+            return None
+        keys = [f"{_PREFIX}{part}" for part in (f"at:{host}", f"in:{host}", f"gap:{host}", "shut")]
+        try:
+            return self._scripts[source](keys=keys, args=cast("Sequence[Any]", args))
+        except (RedisError, OSError) as error:
+            self._missed(error)
+            return None
+
+    def _missed(self, error: Exception) -> None:
+        with self._lock:
+            now = time.monotonic()
+            self._asked_again_at = now + self._again.total_seconds()
+            quiet, self._said_again_at = now < self._said_again_at, max(self._said_again_at, now)
+            if not quiet:
+                self._said_again_at = now + _SAID.total_seconds()
+        if not quiet:
+            # Its text may hold the server's address, and that a password.
+            kind = type(error).__name__
+            _log.warning("the broker does not answer (%s): each process is polite to hosts by itself", kind)
+
+    def _name(self) -> str:
+        """Return the name under which this process takes places; a forked one takes them under its own."""
+        if self._process != os.getpid():
+            self._token, self._process = uuid.uuid4().hex, os.getpid()
+        return self._token
+
+
+def open_gates(broker: str, network: Network) -> LocalGates | RedisGates:
+    """Return the gates that ``broker`` (of service.yaml) stands for.
+
+    Through ``embedded`` nobody else can be reached yet, and a sentinel does not say for which server it is asked: the
+    gates are those of this process then.
+    """
+    if broker.partition("://")[0].lower() in _SCHEMES:
+        return RedisGates(broker, network)
+    if broker != "embedded":
+        _log.warning("host gates are not shared through this kind of broker: each process is polite to hosts by itself")
+    return LocalGates(network)
+
+
+def _client(url: str) -> Redis:
+    scheme, _, rest = url.partition("://")
+    return Redis.from_url(
+        f"{_SCHEMES[scheme.lower()]}://{rest}",
+        socket_timeout=_TIMEOUT,
+        socket_connect_timeout=_TIMEOUT,
+        # Once more for a connection that the server has closed meanwhile; what takes too long is not asked twice.
+        retry=Retry(NoBackoff(), 1, supported_errors=(NoConnection,)),
+    )
+
+
+def _closed(name: bytes | str, wait: int, now: datetime) -> Closed:
+    why, _, host = (name.decode() if isinstance(name, bytes) else name).partition(":")
+    return Closed(host=host, until=now + wait * _MICROSECOND, why=why)
