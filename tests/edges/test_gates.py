@@ -294,9 +294,9 @@ def test_idle_hosts_are_forgotten() -> None:
         gates.leave(f"{number}.example", now=_START, answered=True)
         gates.slow(f"{number}.example", gap=_GAP)
     gates.hold("held.example", until=_START + timedelta(hours=9), now=_START)
-    assert len(gates) == 1001
+    assert gates.remembered == 1001
     gates.enter("x.example", now=_START + IDLE)
-    assert len(gates) == 2
+    assert gates.remembered == 2
     assert [closed.host for closed in gates.report(_START + IDLE)] == ["held.example"]
     for number in range(GAPS + 5):
         gates.slow(f"{number}.example", gap=_GAP)

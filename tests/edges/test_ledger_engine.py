@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -42,6 +43,37 @@ def test_head_is_the_newest_migration() -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).with_name("migrations")))
     assert ScriptDirectory.from_config(config).get_heads() == [migrations.HEAD]
+
+
+def test_a_ledger_of_the_first_version_is_brought_along(tmp_path: Path) -> None:
+    """Its entries are known under their keys, and its feeds are asked in full once."""
+    path = tmp_path / "ledger.sqlite"
+    engine = create_engine(f"sqlite:///{path}")
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).with_name("migrations")))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO feed (id, url, work, state, etag, failures, interval, due_at, last_success_at) "
+            "VALUES ('wire', 'https://wire.example/feed.xml', 'open', 'ok', '\"1\"', 0, 600000000, 0, 7)"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO entry "
+            "(feed_id, key, url, page, title, text, outlet, first_seen_at, work, reason, detail, due_at) VALUES "
+            "('wire', 'old', 'https://wire.example/1', 'p', 'One', '', 'Wire', 5, 'done', 'baseline', '', 5)"
+        )
+    engine.dispose()
+    ledger = open_file(path)
+    try:
+        with ledger.write() as t:
+            state = feeds.states(t)["wire"]
+            known = entries.known(t, "wire", ["old", "other"])
+    finally:
+        ledger.close()
+    assert (state.etag, state.state, state.full_at) == (None, "ok", state.last_success_at)
+    assert known.keys() == {"old"}
+    assert (known["old"].fingerprint, known["old"].edits) == ("", 0)
 
 
 def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:
@@ -164,6 +196,26 @@ def test_the_sweep_erases_what_is_old_and_nothing_that_waits(ledger: Ledger) -> 
         assert entries.get_article(t, "a-2") is not None
         assert stories.get(t, "s-2") is not None
         assert stories.get(t, "s-1") is None
+
+
+def test_what_a_feed_still_shows_is_never_forgotten(ledger: Ledger) -> None:
+    """An entry of last year that a feed showed when it was last parsed would be news again, were it erased."""
+    long_after = NOON + timedelta(days=300)
+    with ledger.write() as t:
+        feeds.sync(t, [feed()], now=NOON)
+        entries.add(t, new(entry(1), entry(2), reason=Reason.BASELINE), now=NOON)
+        (claim,) = feeds.claim(t, now=NOON, limit=1)
+        state = replace(claim.value, polled_at=NOON)
+        feeds.record(t, [Polled(claim=claim, state=state, next_poll_at=at(10), host="wire.example", parsed=True)])
+    with ledger.write() as t:
+        assert sweep.sweep(t, Retention(), now=long_after)["entry"] == 0
+        (claim,) = feeds.claim(t, now=long_after, limit=1)
+        # Parsed again, with only one of them in the document.
+        entries.still_shown(t, [entries.known(t, "wire", [entry(1).key])[entry(1).key].id], now=long_after)
+        state = replace(claim.value, polled_at=long_after)
+        feeds.record(t, [Polled(claim=claim, state=state, next_poll_at=at(10), host="wire.example", parsed=True)])
+        assert sweep.sweep(t, Retention(), now=long_after)["entry"] == 1
+        assert entries.known(t, "wire", [entry(1).key, entry(2).key]).keys() == {entry(1).key}
 
 
 def test_an_alert_comes_back_as_it_was_decided(ledger: Ledger) -> None:

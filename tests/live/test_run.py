@@ -100,10 +100,36 @@ def test_one_poll_shows_what_a_feed_holds_and_records_nothing(tmp_path: Path, si
     configure(tmp_path, site)
     good = wirewatch("poll", "--feed", "wire", "--json", cwd=tmp_path)
     assert (good.code, json.loads(good.out)["entries"][0]["title"]) == (0, "Ostria tests a missile")
+    assert json.loads(good.out)["entries"][0]["verdict"] == "queued"
     bad = wirewatch("poll", "--feed", "login", cwd=tmp_path)
     assert bad.code == 1
     assert "HTML page" in bad.out
     assert not (tmp_path / ".wirewatch").exists()
+
+
+def test_a_poll_knows_what_the_service_knows_and_brings_a_stopped_feed_back(tmp_path: Path, site: Site) -> None:
+    """`wirewatch poll --feed` says which entries are known; with --resume a feed that was gone is polled again."""
+    configure(tmp_path, site)
+    good, site.answers["/login"] = site.answers["/login"], plain(b"", status=410)
+    process = begin("run", cwd=tmp_path)
+    wait_for(tmp_path / "alerts.jsonl")
+    _wait_until_ready(tmp_path)
+    os.kill(process.pid or 0, signal.SIGTERM)
+    ended(process, tmp_path)
+    known = wirewatch("poll", "--feed", "wire", "--json", cwd=tmp_path)
+    assert [entry["verdict"] for entry in json.loads(known.out)["entries"]] == ["duplicate"]
+    assert _state(tmp_path, "login") == ("gone", None)
+    site.answers["/login"] = good
+    back = wirewatch("poll", "--feed", "login", "--resume", cwd=tmp_path)
+    assert "is polled again" in back.err
+    assert _state(tmp_path, "login")[0] == "failing"
+    assert "was not stopped" in wirewatch("poll", "--feed", "wire", "--resume", cwd=tmp_path).err
+
+
+def _state(tmp_path: Path, feed_id: str) -> tuple[str, str | None]:
+    shown = json.loads(wirewatch("status", "--json", cwd=tmp_path).out)
+    (feed,) = (feed for feed in shown["feeds"] if feed["id"] == feed_id)
+    return feed["state"], feed["next_poll_at"]
 
 
 def test_one_page_is_extracted_over_http(tmp_path: Path, site: Site) -> None:

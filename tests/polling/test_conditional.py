@@ -130,6 +130,25 @@ def test_09_the_validators_of_a_document_that_did_not_parse_are_not_used(watch: 
     assert asked_with(press) == [(None, None), ('"good"', None), ('"good"', None), ('"mended"', None)]
 
 
+def test_09_the_validators_of_a_document_without_its_end_are_not_used(watch: Watch, press: Publisher) -> None:
+    """What could be read is told; and the rest is asked for, not hidden behind a 304."""
+    whole = rss(item(3), item(2), item(1))
+    press.say(
+        "/feed.xml",
+        Reply(rss(item(1)), headers=(("ETag", '"old"'),)),
+        strict(Reply(whole[: whole.index(b"tag:1")], headers=(("ETag", '"new"'),))),
+        strict(Reply(whole, headers=(("ETag", '"new"'),))),
+    )
+    watch.start(wire(press))
+    assert [reasons(watch.poll(at(10 * n))) for n in range(4)] == [
+        ["baseline"],
+        ["new-entries"],
+        ["duplicate"],
+        ["not-modified"],
+    ]
+    assert [sent for sent, _ in asked_with(press)] == [None, '"old"', '"old"', '"new"']
+
+
 def test_10_a_restart_stays_conditional_and_keeps_the_next_poll(watch: Watch, press: Publisher) -> None:
     """No burst: what was due in nine minutes is due in nine minutes."""
     press.say("/feed.xml", strict(Reply(rss(item(1)), headers=(("ETag", '"1"'),))))

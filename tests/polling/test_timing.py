@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import time
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from tests.builders import NOON, at
 from tests.polling.conftest import Watch, item, reasons, rss, wire
-from tests.polling.publisher import Publisher, Reply, Seen
+from tests.polling.publisher import Publisher, Reply, Seen, publisher
+from tests.processes import DEADLINE, begin, ended
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.77.0.1"])]
 
@@ -201,3 +206,32 @@ def test_the_next_poll_is_written_down_before_the_request(watch: Watch, press: P
     watch.start(wire(press))
     assert reasons(watch.poll()) == ["baseline"]
     assert seen == [at(10)]
+
+
+def test_20_the_service_itself_leaves_a_host_alone_that_asks_for_it(tmp_path: Path) -> None:
+    """`wirewatch run`, killed in the middle and started again: nothing of that host is asked for six seconds."""
+    with publisher() as press:
+        press.say("/feed.xml", Reply(GOOD), Reply(status=429, headers=(("Retry-After", "6"),)), Reply(GOOD))
+        press.say("/other.xml", Reply(GOOD))
+        config = tmp_path / "config"
+        config.mkdir()
+        feeds = f"[{{id: a, url: '{press.url()}'}}, {{id: b, url: '{press.url('/other.xml')}'}}]"
+        (config / "feeds.yaml").write_text(f"defaults: {{interval: 1s}}\nfeeds: {feeds}\n")
+        (config / "service.yaml").write_text(
+            f"network: {{allow_private: ['127.77.0.0/16'], allow_ports: [{press.port}], per_host_gap: 0s}}\n"
+            "polling: {min_interval: 1s}\n"
+        )
+        (config / "alerts.yaml").write_text("channels: {}\nroutes: []\n")
+        (config / "topics.yaml").write_text("topics: [{id: missiles, any: [missile]}]\n")
+        for asked, number in ((2, signal.SIGKILL), (3, signal.SIGTERM)):
+            process = begin("run", cwd=tmp_path)
+            until = time.monotonic() + DEADLINE
+            while len(press.asked()) < asked and time.monotonic() < until:
+                time.sleep(0.01)
+            time.sleep(1)  # the answer is written down, and the other feed would be due
+            os.kill(process.pid or 0, number)
+            ended(process, tmp_path)
+        _, busy, after = press.asked()[:3]
+    # What was under way when the answer came is not counted.
+    assert [round(seen.at - busy.at, 1) for seen in press.seen if busy.at + 0.5 < seen.at < busy.at + 6] == []
+    assert after.at - busy.at >= 6

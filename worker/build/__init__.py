@@ -59,7 +59,7 @@ def pipeline(
         web=web,
         channels=channels,
         jitter=jitter,
-        gates=gates or OpenGates(),
+        gates=OpenGates() if gates is None else gates,
         readers=readers or Readers(),
     )
 

@@ -25,13 +25,19 @@ def extract(*, page: str, as_json: bool) -> int:
     """Read one page and print its article: title, text, language, date.
 
     FILE_OR_URL is a file of HTML, `-` for stdin, or an address. Exit code 1 when the page has no article, with what it
-    is instead (consent wall, teaser, error page ...).
+    is instead (consent wall, teaser, error page, aggregator link ...), or when its robots.txt forbids it. The service
+    then tells an entry from the feed's own text.
     """
+    from worker.articles.aggregators import AGGREGATOR_LINK, is_aggregator
     from worker.articles.extraction import NoText
     from worker.articles.extraction import extract as extract_page
 
-    body, url, charset = _fetched(page) if _ADDRESS.match(page) else (*_local(page), None)
-    found = extract_page(body, url=url, charset=charset)
+    if is_aggregator(page):
+        found: Extract | NoText = NoText(detail=AGGREGATOR_LINK)
+        url = page
+    else:
+        body, url, charset = _fetched(page) if _ADDRESS.match(page) else (*_local(page), None)
+        found = extract_page(body, url=url, charset=charset)
     if as_json:
         emit(_as_json(found, url))
     else:
@@ -58,7 +64,7 @@ def _fetched(url: str) -> tuple[bytes, str, str | None]:
     service = load(directory, os.environ, required=named).service
     web = LiveWeb(service.network, user_agent=service.user_agent)
     try:
-        response = checked(web.get(url, now=wall_clock(), headers={}))
+        response = checked(web.get(url, now=wall_clock(), headers={}, robots=True))
     finally:
         web.close()
     return response.body, response.url, charset_of(response)

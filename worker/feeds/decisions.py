@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 OK, NOT_MODIFIED, NOT_FOUND, GONE, TOO_MANY = 200, 304, 404, 410, 429
+_VALIDATORS = frozenset({"etag", "last-modified"})
 #: Feeds that were moved there for good are polled at their new address; the media types are those of RSS, Atom
 #: (RFC 4287 section 7), RDF and JSON Feed (https://www.jsonfeed.org/version/1.1/).
 _ACCEPT = (
@@ -118,6 +119,7 @@ def succeeded(
     new: Sequence[Entry] = (),
     known: int = 0,
     hints: Hints | None = None,
+    cut: bool = False,
 ) -> Poll:
     """Return what a good answer has taught: a 304, an unchanged 200 or a 200 that was parsed.
 
@@ -125,9 +127,12 @@ def succeeded(
     ``url``, ``moved`` and ``headers`` are those of the answer; ``body_hash`` is ``None`` for a 304; ``conditional`` is
     what ``is_conditional`` said of the request. ``new`` are the entries that the feed had not shown before, ``known``
     counts the others, and ``hints`` are the document's (``None``, when none was parsed, keeps those of the last one).
-    ``jitter`` is a random number in 0..1.
+    ``cut`` says that the document's end was missing: its validators and its hash would hide what stood there, so the
+    old ones stay. ``jitter`` is a random number in 0..1.
     """
-    kept = state if reason is Reason.NOT_MODIFIED else replace(state, etag=None, last_modified=None)
+    if cut:
+        headers, body_hash = {name: headers[name] for name in headers if name not in _VALIDATORS}, None
+    kept = state if cut or reason is Reason.NOT_MODIFIED else replace(state, etag=None, last_modified=None)
     hints = state.hints if hints is None else hints
     gap = bool(new) and not known and rhythm.has_shown(state.rhythm)
     learned = rhythm.learn(
@@ -140,7 +145,7 @@ def succeeded(
     )
     wait = wait_after(feed, polling, learned, headers=headers, hints=hints, gap=gap, now=now, jitter=jitter)
     changed = body_hash is not None and state.body_hash is not None and body_hash != state.body_hash
-    full = not conditional and reason is not Reason.NOT_MODIFIED
+    full = not conditional and reason is not Reason.NOT_MODIFIED and not cut
     good = replace(
         kept,
         state="ok",

@@ -67,6 +67,7 @@ def pipeline(settings: Settings, state: Path, *, screen: TextIO) -> Iterator[Pip
         ledger = build.open_ledger(state)
         stack.callback(ledger.close)
         gates = open_gates(service.broker, service.network)
+        stack.callback(gates.close)
         web = LiveWeb(service.network, user_agent=service.user_agent, gates=gates)
         stack.callback(web.close)
         cage = Cage(_READERS)

@@ -254,6 +254,7 @@ def _settle(t: Transaction, p: Pipeline, one: Asked, now: datetime) -> tuple[Pol
         new=found.new,
         known=found.known,
         hints=one.document.hints if one.document else None,
+        cut=one.document.cut if one.document else False,
     )
     poll = _merged(p, feed, poll)
     detail = poll.state.error or ("every entry is new: others may have come and gone unseen" if poll.gap else "")

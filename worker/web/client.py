@@ -71,7 +71,7 @@ class LiveWeb:
             b"accept-encoding": b"gzip",
             b"accept": b"*/*",
         }
-        self._gates = gates or OpenGates()
+        self._gates = OpenGates() if gates is None else gates
         self._resolve = resolve
         self._robots = robots.Robots()
         self._proxy = _proxy(network.proxy)

@@ -204,8 +204,9 @@ class LocalGates:
     def close(self) -> None:
         """Do nothing: there is nothing to close."""
 
-    def __len__(self) -> int:
-        """Return how many hosts are remembered."""
+    @property
+    def remembered(self) -> int:
+        """How many hosts are remembered."""
         return len(self._gates)
 
     def _gate(self, host: str, now: datetime) -> _Gate:
