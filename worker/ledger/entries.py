@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, func, or_, select, update
+from sqlalchemy import Row, bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.ledger import leases
@@ -226,7 +227,13 @@ def change_article(t: Transaction, a: Article, *, now: datetime) -> None:
 
 def article_at(t: Transaction, page: str) -> str | None:
     """Return the id of the article that was read from a page, given in its canonical form."""
-    return t.execute(select(article.c.id).where(article.c.page == page).limit(1)).scalar()
+    return t.execute(_article_at(), {"page": page}).scalar()
+
+
+@cache
+def _article_at() -> Any:  # noqa: ANN401 - a SELECT
+    # Made once: composing it for every article costs more than running it.
+    return select(article.c.id).where(article.c.page == bindparam("page")).limit(1)
 
 
 def known_articles(t: Transaction, ids: Iterable[str]) -> set[str]:
