@@ -148,6 +148,8 @@ class FeedState:
     last_success_at: datetime | None = None
     next_poll_at: datetime | None = None
     interval: timedelta = timedelta(minutes=10)
+    #: How long the last full answer was fresh: a 304 that does not say is fresh as long (RFC 9111 section 4.3.4).
+    max_age: timedelta = timedelta(0)
     #: Where a chain of permanent redirects has led, and how many polls in a row.
     moved_to: str | None = None
     moved_count: int = 0

@@ -160,7 +160,9 @@ def _watch(times: Floats, until: float, base: float, begin: float, rng: np.rando
         learned = rhythm.learn(
             learned, new=shown - seen, shown=shown > 0, now=now, polled_at=before, base=feed.interval
         )
-        wait = wait_after(feed, _POLLING, learned, headers={}, hints=hints, gap=False, now=now, jitter=rng.random())
+        wait = wait_after(
+            feed, _POLLING, learned, fresh=timedelta(0), hints=hints, gap=False, now=now, jitter=rng.random()
+        )
         seen, before, now = shown, now, now + wait
         polls.append(polls[-1] + wait.total_seconds())
     return np.array(polls)

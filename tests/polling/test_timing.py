@@ -75,6 +75,17 @@ def test_13_max_age_is_honoured_on_304(watch: Watch, press: Publisher) -> None:
     assert watch.next_poll() == at(70)
 
 
+def test_13_a_304_that_does_not_say_is_fresh_as_long_as_the_answer_before(watch: Watch, press: Publisher) -> None:
+    """RFC 9111 section 4.3.4: what a 304 leaves out stays as it was stored; also over a restart."""
+    headers = (("ETag", '"1"'), ("Cache-Control", "max-age=3600"))
+    press.say("/feed.xml", Reply(GOOD, headers=headers), Reply(status=304))
+    watch.start(wire(press))
+    watch.poll()
+    watch.restart(now=at(30))
+    watch.poll(at(60))
+    assert watch.next_poll() == at(120)
+
+
 @pytest.mark.parametrize(
     "header",
     [

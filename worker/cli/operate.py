@@ -67,6 +67,8 @@ def _print(found: dict[str, Any]) -> None:
         say(f"queue {name}: {queue['due']} due of {queue['open']} open, oldest waits {queue['oldest_s']:.0f} s")
     for feed in found["feeds"]:
         say(_feed_line(feed))
+    if found["hubs"]:
+        say(f"WebSub: {found['hubs']} feeds name a hub; they are polled all the same")
     for channel in found["channels"]:
         counts = ", ".join(f"{channel[key]} {key}" for key in ("delivered", "open", "unknown", "dead"))
         say(f"channel {channel['id']}: {counts}")

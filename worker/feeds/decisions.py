@@ -143,7 +143,8 @@ def succeeded(
         polled_at=_since(feed, state, now),
         base=feed.interval,
     )
-    wait = wait_after(feed, polling, learned, headers=headers, hints=hints, gap=gap, now=now, jitter=jitter)
+    fresh = _fresh(state, headers, reason=reason, now=now)
+    wait = wait_after(feed, polling, learned, fresh=fresh, hints=hints, gap=gap, now=now, jitter=jitter)
     changed = body_hash is not None and state.body_hash is not None and body_hash != state.body_hash
     full = not conditional and reason is not Reason.NOT_MODIFIED and not cut
     good = replace(
@@ -162,6 +163,7 @@ def succeeded(
         validators=_trust(feed, state, headers, full=full, changed=changed, new=new),
         gaps=state.gaps + gap,
         hints=hints,
+        max_age=fresh,
         rhythm=learned,
     )
     return Poll(
@@ -170,6 +172,12 @@ def succeeded(
         reason=reason,
         gap=gap,
     )
+
+
+def _fresh(state: FeedState, headers: Mapping[str, str], *, reason: Reason, now: datetime) -> timedelta:
+    """Return how long an answer stays fresh; a 304 that does not say repeats what the answer before it said."""
+    silent = reason is Reason.NOT_MODIFIED and not {"cache-control", "expires"} & headers.keys()
+    return state.max_age if silent else fresh_for(headers, now=now)
 
 
 def _since(feed: Feed, state: FeedState, now: datetime) -> datetime | None:
@@ -301,13 +309,13 @@ def wait_after(
     polling: Polling,
     learned: Mapping[str, Any],
     *,
-    headers: Mapping[str, str],
+    fresh: timedelta,
     hints: Hints,
     gap: bool,
     now: datetime,
     jitter: float,
 ) -> timedelta:
-    """Return how long to wait after a good answer.
+    """Return how long to wait after a good answer, which stays ``fresh`` for so long.
 
     Never less than ``min_interval`` or than the publisher asks for, never more than ``max_interval``; the jitter, a
     random number in 0..1, only ever adds. After a gap it is half of what the rhythm says.
@@ -315,7 +323,7 @@ def wait_after(
     own = _own(feed, polling, learned, now)
     if gap and polling.adaptive:
         own = max(own / 2, polling.min_interval)
-    wait = max(own, fresh_for(headers, now=now), hinted(hints))
+    wait = max(own, fresh, hinted(hints))
     wait = min(wait * (1 + JITTER * jitter), polling.max_interval)
     due = now + wait
     open_at = after_skipped(hints, due)

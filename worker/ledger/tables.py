@@ -103,6 +103,7 @@ feed = Table(
     Column("polled_at", Instant),
     Column("last_success_at", Instant),
     Column("interval", Span, nullable=False),
+    Column("max_age", Span, nullable=False, server_default="0"),
     #: As it is configured.
     Column("base", Span, nullable=False, server_default="600000000"),
     Column("moved_to", Text),

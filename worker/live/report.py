@@ -39,6 +39,8 @@ def report(ledger: Ledger, settings: Settings, *, now: datetime, recorded: bool 
         "ready": not why_not,
         "why_not": why_not,
         "feeds": [_feed(state, urls[state.feed_id], configured.get(state.feed_id)) for state in states.values()],
+        # Feeds that offer to tell of news by themselves; nobody subscribes to them yet.
+        "hubs": sum(state.hints.hub is not None for state in states.values()),
         "queues": queues,
         "channels": [_channel(name, channels.get(name, {})) for name in dict.fromkeys((*settings.channels, *channels))],
         "dead": dead_letters,
@@ -52,6 +54,7 @@ def nothing_yet(settings: Settings, reason: str) -> dict[str, Any]:
         "ready": False,
         "why_not": [reason],
         "feeds": [_feed(FeedState(feed_id=feed.id, interval=feed.interval), feed.url, feed) for feed in settings.feeds],
+        "hubs": 0,
         "queues": {},
         "channels": [_channel(name, {}) for name in settings.channels],
         "dead": 0,

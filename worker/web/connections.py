@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from functools import cache
 from typing import Any
 
+import certifi
 import httpcore
 import httpx
 
@@ -114,7 +115,9 @@ def in_time(chunks: Iterable[bytes], *, until: float, late: str) -> Iterator[byt
 def tls() -> ssl.SSLContext:
     """Return the one TLS context of this process: to make one costs 38 ms."""
     context = _Context(ssl.PROTOCOL_TLS_CLIENT)
+    # Those of the machine, where a company adds its own, and certifi's, for machines that have none.
     context.load_default_certs()
+    context.load_verify_locations(certifi.where())
     return context
 
 

@@ -22,6 +22,7 @@ def upgrade() -> None:
 
     for column in (
         sa.Column("host", sa.Text(), server_default="", nullable=False),
+        sa.Column("max_age", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("base", sa.BigInteger(), server_default="600000000", nullable=False),
         sa.Column("moved_to", sa.Text(), nullable=True),
         sa.Column("moved_count", sa.Integer(), server_default="0", nullable=False),
@@ -74,6 +75,7 @@ def downgrade() -> None:
         "moved_count",
         "moved_to",
         "base",
+        "max_age",
         "host",
     ):
         op.drop_column("feed", name)
