@@ -6,6 +6,7 @@ A stage claims a batch, does it and records it. Here the doing is handed to thre
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from worker.errors import WirewatchError
 from worker.ledger.leases import Claim
 from worker.live.hands import Hands
 from worker.stages.pipeline import Outcome, Pipeline
@@ -20,6 +22,7 @@ from worker.stages.pipeline import Outcome, Pipeline
 T = TypeVar("T")
 D = TypeVar("D")
 
+_log = logging.getLogger("wirewatch")
 #: Seconds after which a flow that found nothing due looks again.
 _NAP = 0.25
 #: Seconds that a result waits for others, to be recorded with them in one transaction.
@@ -84,6 +87,20 @@ class Flow(Generic[T, D]):
         for key, _ in done:
             del self._in_hand[key]
         results = [result for _, result in done if result is not None]
-        if results:
-            self._steps.record(self._p, results, now=clock())
+        self._record_all(results, clock)
         return len(results)
+
+    def _record_all(self, results: Sequence[D], clock: Callable[[], datetime]) -> None:
+        """Record results together; should one of them be impossible to record, the others are recorded without it."""
+        try:
+            if results:
+                self._steps.record(self._p, results, now=clock())
+        except WirewatchError:  # the ledger itself
+            raise
+        except Exception:  # noqa: BLE001 - a mistake of ours in one row must not take the others with it
+            if len(results) > 1:
+                for result in results:
+                    self._record_all([result], clock)
+            else:
+                # Its attempt stays counted: it is tried again when the lease has run out, and after five it is dead.
+                _log.exception("unexpected error; the row is tried again when its lease has run out")

@@ -17,6 +17,7 @@ from typing import TextIO
 
 from worker import build
 from worker.build.meaning import notes, open_meaning
+from worker.errors import WirewatchError
 from worker.ledger import feeds, overview, sweep
 from worker.live.cage import Cage
 from worker.live.flow import Flow, Steps
@@ -118,7 +119,14 @@ def _sweep(p: Pipeline, settings: Settings, *, clock: Callable[[], datetime], st
 
 def _deliver(p: Pipeline, *, clock: Callable[[], datetime], stop: threading.Event) -> None:
     while not stop.is_set():
-        if not deliver.run(p, now=clock()):
+        try:
+            done = deliver.run(p, now=clock())
+        except WirewatchError:  # the ledger itself
+            raise
+        except Exception:  # noqa: BLE001 - a mistake of ours in one alert must not keep the others back
+            _log.exception("unexpected error; the alert is tried again when its lease has run out")
+            done = []
+        if not done:
             stop.wait(_NAP)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from worker.errors import Retryable, Unusable, WirewatchError
+from worker.errors import Retryable, Unusable
 from worker.feeds import decisions, identity
 from worker.feeds.decisions import Poll
 from worker.feeds.document import Document, body_hash
@@ -159,31 +159,7 @@ def ask(p: Pipeline, feed: Feed, one: Claimed, *, now: datetime) -> Asked:
 
 
 def record(p: Pipeline, asked: Sequence[Asked], *, now: datetime) -> list[Outcome]:
-    """Write down what polls have taught, with their new entries, in one transaction; return what came of each.
-
-    Should one of them be impossible to write, the others are written without it.
-    """
-    try:
-        outcomes = _record(p, asked, now)
-    except WirewatchError:
-        raise
-    except Exception:
-        if len(asked) == 1:
-            raise
-        _log.exception("polls of %s could not be recorded together", ", ".join(one.claim.id for one in asked))
-        return [outcome for one in asked for outcome in _alone(p, one, now)]
-    return [logged(outcome) for outcome in outcomes]
-
-
-def _alone(p: Pipeline, one: Asked, now: datetime) -> list[Outcome]:
-    try:
-        return record(p, [one], now=now)
-    except Exception as error:  # noqa: BLE001 - its attempt stays counted, and after five the feed has failed
-        _log.exception("the poll of %s could not be recorded", one.claim.id)
-        return [Outcome(stage="poll", subject=one.claim.id, reason=Reason.RETRY, detail=type(error).__name__)]
-
-
-def _record(p: Pipeline, asked: Sequence[Asked], now: datetime) -> list[Outcome]:
+    """Write down what polls have taught, with their new entries, in one transaction; return what came of each."""
     rows: list[Polled] = []
     outcomes: list[Outcome] = []
     with p.ledger.write() as t:
@@ -199,7 +175,7 @@ def _record(p: Pipeline, asked: Sequence[Asked], now: datetime) -> list[Outcome]
         feeds.record(t, rows)
         for one, row in zip((one for one in asked if one.claim.id in held), rows, strict=True):
             _spread_hold(t, p, one, row, now)
-    return outcomes
+    return [logged(outcome) for outcome in outcomes]
 
 
 def _row(p: Pipeline, one: Asked, poll: Poll) -> Polled:
