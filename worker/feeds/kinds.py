@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from worker.errors import Unusable
 from worker.feeds.markup import attributes
 from worker.model import Feed, Reason
-from worker.url import absolute
+from worker.url import absolute, shown
 
 #: Local names of the elements with which feeds and sitemaps begin.
 _ROOTS = frozenset(("rss", "feed", "rdf", "channel", "item", "entry", "urlset", "sitemapindex"))
@@ -58,7 +58,7 @@ class Root:
 
 def refused(feed: Feed, what: str) -> Unusable:
     """Return the error for a body that is no feed."""
-    return Unusable(f"{feed.url}: not a feed ({what})", name=Reason.NOT_A_FEED)
+    return Unusable(f"{shown(feed.url)}: not a feed ({what})", name=Reason.NOT_A_FEED)
 
 
 def binary(body: bytes) -> str:
@@ -80,7 +80,7 @@ def no_feed(text: str, found: Root, feed: Feed) -> Unusable:
     if not text.strip():
         return refused(feed, "the body is empty")
     if _is_page(text, found) or found.name in _PAGE:
-        return Unusable(f"{feed.url}: {_page(text, feed)}", name=Reason.HTML_PAGE)
+        return Unusable(f"{shown(feed.url)}: {_page(text, feed)}", name=Reason.HTML_PAGE)
     if found.name == "opml":
         return refused(feed, "it is an OPML list of feeds: `wirewatch opml` reads those")
     if found.name:
