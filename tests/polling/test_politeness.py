@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import gzip
+import os
+import signal
 import socket
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
+from tests import valkey
 from tests.builders import NOON, at
 from tests.polling.conftest import AGENT, Watch, item, reasons, rss, wire
 from tests.polling.publisher import Answer, Publisher, Reply, Seen
+from tests.processes import DEADLINE, begin, ended
+from worker.ledger import entries
 from worker.live.clock import wall_clock
 from worker.live.flow import Flow, Steps
 from worker.model import Feed
@@ -106,6 +113,43 @@ def test_24_a_compressed_feed_is_read(watch: Watch, press: Publisher) -> None:
     assert watch.state().state == "ok"
 
 
+PAGE = "<html><title>A missile</title><article><h1>A missile</h1><p>{}</p></article></html>"
+
+
+def test_robots_txt_is_obeyed_for_pages_and_not_asked_for_feeds(watch: Watch, press: Publisher) -> None:
+    """A page that is forbidden is not asked for: its entry is told from the feed's own text, and says why."""
+    press.say("/robots.txt", Reply(b"User-agent: *\nDisallow: /feed.xml\nDisallow: /private/\nCrawl-delay: 7\n"))
+    page = Reply(PAGE.format("A missile was tested at sea. " * 9).encode(), headers=(("Content-Type", "text/html"),))
+    press.say("/open/1", page)
+    press.say("/open/2", page)
+    press.say("/private/1", page)
+    links = {"a": "/open/1", "b": "/private/1", "c": "/open/2"}
+    shown = [item(n, title=f"A missile {n}", link=press.url(to)) for n, to in links.items()]
+    press.say("/feed.xml", Reply(rss(*shown)))
+    watch.start(wire(press, full_text=False))
+    done = [reasons(watch.work(NOON + timedelta(seconds=second))) for second in range(20)]
+    first, second, *pages = (seen.path for seen in press.seen)
+    assert (first, second, sorted(pages)) == ("/feed.xml", "/robots.txt", ["/open/1", "/open/2"])
+    assert [some.count("feed-text") for some in done if "feed-text" in some] == [1]
+    with watch.p.ledger.read() as t:
+        (row,) = entries.find(t, press.url("/private/1"))
+    assert (row.reason, row.detail) == ("feed-text", "robots")
+    # The crawl delay is the host's gap from then on.
+    times = [second for second, some in enumerate(done) if "page" in some]
+    assert times[1] - times[0] >= 7
+
+
+def test_a_link_that_hides_its_article_is_told_from_the_feed(watch: Watch, press: Publisher) -> None:
+    """Google News: nothing is asked of it."""
+    link = "https://news.google.com/rss/articles/CBMiabc?oc=5"
+    press.say("/feed.xml", Reply(rss(item(1, title="A missile", link=link))))
+    watch.start(wire(press, full_text=False))
+    assert reasons(watch.work()) == ["baseline", "feed-text", "delivered"]
+    with watch.p.ledger.read() as t:
+        (row,) = entries.find(t, link)
+    assert row.detail == "aggregator-link"
+
+
 def test_a_host_that_does_not_answer_is_left_alone_for_a_while(watch: Watch, press: Publisher) -> None:
     """After five failures in a row the other feeds of the host wait, and are not charged with a failure."""
     feeds = [wire(press, f"/{n}", id=f"f{n}") for n in range(12)]
@@ -122,6 +166,42 @@ def test_a_host_that_does_not_answer_is_left_alone_for_a_while(watch: Watch, pre
     for minute in range(1, 60):
         watch.poll(at(minute))
     assert {watch.state(f"f{n}").state for n in range(12)} == {"ok"}
+
+
+def test_21_the_gap_of_a_host_is_kept_by_services_that_share_a_broker(tmp_path: Path, press: Publisher) -> None:
+    """Two services with ledgers of their own ask one host: between any two requests there is the gap."""
+    for n in range(8):
+        press.say(f"/{n}", Reply(rss(item(n))))
+    with valkey.server() as url:
+        broker = url.replace("unix://", "redis+socket://")
+        places = [tmp_path / "one", tmp_path / "two"]
+        for number, place in enumerate(places):
+            configure(place, press, broker, range(number, 8, 2))
+        processes = [begin("run", cwd=place) for place in places]
+        end = time.monotonic() + DEADLINE
+        while len(press.seen) < 8 and time.monotonic() < end:
+            time.sleep(0.01)
+        for process, place in zip(processes, places, strict=True):
+            os.kill(process.pid or 0, signal.SIGTERM)
+            assert ended(process, place).code == 0
+    assert sorted(seen.path for seen in press.seen) == [f"/{n}" for n in range(8)]
+    times = sorted(seen.at for seen in press.seen)
+    # From entering the gate to the publisher's clock a request takes its time, more or less of it.
+    assert min(later - earlier for earlier, later in pairwise(times)) > 0.2
+
+
+def configure(place: Path, press: Publisher, broker: str, numbers: range) -> None:
+    """Write a configuration with some of the feeds, all of one host."""
+    config = place / "config"
+    config.mkdir(parents=True)
+    lines = [f"  - {{id: f{n}, url: '{press.url(f'/{n}')}'}}\n" for n in numbers]
+    (config / "feeds.yaml").write_text(f"feeds:\n{''.join(lines)}")
+    (config / "service.yaml").write_text(
+        f"broker: '{broker}'\n"
+        f"network: {{allow_private: ['127.77.0.0/16'], allow_ports: [{press.port}], per_host_gap: 0.5}}\n"
+    )
+    (config / "alerts.yaml").write_text("channels: {}\nroutes: []\n")
+    (config / "topics.yaml").write_text("topics: [{id: missiles, any: [missile]}]\n")
 
 
 def slow(seconds: float) -> Answer:

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from worker.settings.words import listed, shown
 
 _BROKERS = ("redis", "rediss", "sentinel", "valkey")
+#: A server of this machine, in Celery's way of writing it.
+_SOCKET = re.compile(r"redis\+socket:///[^\s?#]+(?:\?[\w=&]*)?")
 _LEDGERS = ("postgresql+psycopg",)
 _OTHER_POSTGRES = re.compile(r"postgres(?:ql)?(?:\+\w+)?")
 _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f]")
@@ -40,6 +42,8 @@ def broker(value: str) -> str:
     if value == "embedded":
         return value
     schemes = listed(f"{scheme}://" for scheme in _BROKERS)
+    if _SOCKET.fullmatch(value):
+        return value
     if urlsplit_scheme(value) not in _BROKERS:
         raise ValueError(f"expected embedded, or a URL that begins with {schemes}")
     if urlsplit_scheme(value) != "sentinel":  # several servers stand there, parted by ";"
