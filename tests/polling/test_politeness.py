@@ -186,8 +186,8 @@ def test_21_the_gap_of_a_host_is_kept_by_services_that_share_a_broker(tmp_path: 
             assert ended(process, place).code == 0
     assert sorted(seen.path for seen in press.seen) == [f"/{n}" for n in range(8)]
     times = sorted(seen.at for seen in press.seen)
-    # From entering the gate to the publisher's clock a request takes its time, more or less of it.
-    assert min(later - earlier for earlier, later in pairwise(times)) > 0.2
+    # A busy machine may keep a request on its way for longer than the gates allow for.
+    assert min(later - earlier for earlier, later in pairwise(times)) > 0.3
 
 
 def configure(place: Path, press: Publisher, broker: str, numbers: range) -> None:

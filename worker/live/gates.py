@@ -16,6 +16,7 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -32,6 +33,8 @@ _log = logging.getLogger("wirewatch")
 _PREFIX: Final = "wirewatch:gate:"
 #: Seconds: a gate that takes longer to answer is a broken one.
 _TIMEOUT: Final = 1.0
+#: By how much the way from a gate to its host may differ from one request to the next.
+_ON_THE_WAY: Final = timedelta(milliseconds=50)
 #: How long a server that did not answer is left alone, and how often that is said.
 _AGAIN: Final = timedelta(seconds=5)
 _SAID: Final = timedelta(minutes=1)
@@ -249,6 +252,9 @@ def open_gates(broker: str, network: Network) -> LocalGates | RedisGates:
     Through ``embedded`` nobody else can be reached yet, and a sentinel does not say for which server it is asked: the
     gates are those of this process then.
     """
+    if network.per_host_gap:
+        # From its gate to its host one request takes a little longer than another, and the host counts there.
+        network = replace(network, per_host_gap=network.per_host_gap + _ON_THE_WAY)
     if broker.partition("://")[0].lower() in _SCHEMES:
         return RedisGates(broker, network)
     if broker != "embedded":

@@ -15,7 +15,7 @@ from worker.errors import ConfigError, Problem, Retryable, Unusable
 from worker.url import host, shown
 from worker.web import body, hops, robots
 from worker.web.addresses import LookUp, look_up
-from worker.web.connections import UNTIL, CheckedTransport
+from worker.web.connections import UNTIL, CheckedTransport, tls
 from worker.web.gates import Gates, OpenGates
 from worker.web.hops import Headers, Hop
 from worker.web.network import Network
@@ -77,6 +77,8 @@ class LiveWeb:
         self._proxy = _proxy(network.proxy)
         self._lock = Lock()
         self._pools: dict[_Pool, CheckedTransport] = {}
+        # Made now, so that the first request does not reach its host a tenth of a second after it was let through.
+        tls()
 
     def get(
         self,
