@@ -16,3 +16,13 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     opened = open_file(tmp_path / "ledger.sqlite", durable=False)
     yield opened
     opened.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def either_ledger(request: pytest.FixtureRequest) -> Ledger:
+    """Give an empty ledger in a file, and then one in PostgreSQL."""
+    if request.param == "sqlite":
+        found: Ledger = request.getfixturevalue("ledger")
+        return found
+    empty: Ledger = request.getfixturevalue("postgres_ledger")
+    return empty

@@ -117,21 +117,21 @@ def test_a_full_disk_says_so_and_leaves_nothing_half_written(ledger: Ledger) -> 
         assert entries.add_article(t, big, now=NOON)
 
 
-def test_times_are_aware_and_exact(ledger: Ledger) -> None:
+def test_times_are_aware_and_exact(either_ledger: Ledger) -> None:
     """A time comes back to the microsecond; a time without a zone is refused."""
     precise = NOON + timedelta(microseconds=1)
-    with ledger.write() as t:
+    with either_ledger.write() as t:
         entries.add_article(t, article(published_at=precise), now=NOON)
         stored = entries.get_article(t, "a-1")
         assert stored is not None
         assert stored.published_at == precise
-    with pytest.raises(Exception, match="no time zone"), ledger.write() as t:
+    with pytest.raises(Exception, match="no time zone"), either_ledger.write() as t:
         entries.add_article(t, article(2, published_at=datetime(2026, 1, 1)), now=NOON)  # noqa: DTZ001 - the point
 
 
-def test_feeds_follow_the_configuration_and_keep_what_they_know(ledger: Ledger) -> None:
+def test_feeds_follow_the_configuration_and_keep_what_they_know(either_ledger: Ledger) -> None:
     """A feed that left the configuration is not polled; when it comes back it is, with its state."""
-    with ledger.write() as t:
+    with either_ledger.write() as t:
         feeds.sync(t, [feed(), feed(id="other")], now=NOON)
         feeds.sync(t, [feed()], now=at(1))
         assert [c.id for c in feeds.claim(t, now=at(1), limit=9)] == ["wire"]
@@ -140,9 +140,9 @@ def test_feeds_follow_the_configuration_and_keep_what_they_know(ledger: Ledger) 
         assert set(feeds.states(t)) == {"wire", "other"}
 
 
-def test_a_feed_with_a_new_address_forgets_its_validators(ledger: Ledger) -> None:
+def test_a_feed_with_a_new_address_forgets_its_validators(either_ledger: Ledger) -> None:
     """A tag of another address means nothing."""
-    with ledger.write() as t:
+    with either_ledger.write() as t:
         feeds.sync(t, [feed()], now=NOON)
         (claim,) = feeds.claim(t, now=NOON, limit=1)
         polled = replace(claim.value, state="ok", etag='"1"', polled_at=NOON, last_success_at=NOON)
@@ -153,19 +153,19 @@ def test_a_feed_with_a_new_address_forgets_its_validators(ledger: Ledger) -> Non
         assert feeds.states(t)["wire"].next_poll_at == at(1)
 
 
-def test_the_topics_in_force_are_remembered(ledger: Ledger) -> None:
+def test_the_topics_in_force_are_remembered(either_ledger: Ledger) -> None:
     """A snapshot gives back equal topics, and an unchanged configuration makes no second one."""
     known = (topic(), topic(id="other", anchors=(("iran",),), threshold=0.7))
-    with ledger.write() as t:
+    with either_ledger.write() as t:
         assert overview.topics_in_force(t) is None
         overview.keep_snapshot(t, known, now=NOON)
         overview.keep_snapshot(t, known, now=at(1))
         assert overview.topics_in_force(t) == known
 
 
-def test_queues_show_what_is_due_and_how_long_it_waits(ledger: Ledger) -> None:
+def test_queues_show_what_is_due_and_how_long_it_waits(either_ledger: Ledger) -> None:
     """Open, due, in hand and the age of the oldest, a queue."""
-    with ledger.write() as t:
+    with either_ledger.write() as t:
         entries.add(t, new(entry(1), entry(2)), now=NOON)
         entries.claim(t, now=NOON, limit=1)
         queue = overview.queues(t, now=at(2))["read"]
@@ -174,9 +174,9 @@ def test_queues_show_what_is_due_and_how_long_it_waits(ledger: Ledger) -> None:
         assert overview.next_due(t, "deliver") is None
 
 
-def test_the_sweep_erases_what_is_old_and_nothing_that_waits(ledger: Ledger) -> None:
+def test_the_sweep_erases_what_is_old_and_nothing_that_waits(either_ledger: Ledger) -> None:
     """Old texts, identities and alerts go; open work and the article of an open alert stay."""
-    with ledger.write() as t:
+    with either_ledger.write() as t:
         for number in (1, 2):
             entries.add_article(t, article(number), now=NOON)
             entries.add_match(t, match(number), now=NOON)
@@ -186,28 +186,28 @@ def test_the_sweep_erases_what_is_old_and_nothing_that_waits(ledger: Ledger) -> 
         outbox.add(t, alert(2, story_id="s-2"))
         entries.add(t, new(entry(1), reason=Reason.BASELINE), now=NOON)
         entries.add(t, new(entry(2)), now=NOON)
-    with ledger.write() as t:
+    with either_ledger.write() as t:
         erased = sweep.sweep(t, Retention(), now=NOON + timedelta(days=400))
     assert erased == {
         "match": 1, "member": 1, "article": 1, "entry": 1, "alert": 0, "delivery": 0, "decision": 0, "dead": 0,
         "story": 1,
     }  # fmt: skip
-    with ledger.read() as t:
+    with either_ledger.read() as t:
         assert entries.get_article(t, "a-2") is not None
         assert stories.get(t, "s-2") is not None
         assert stories.get(t, "s-1") is None
 
 
-def test_what_a_feed_still_shows_is_never_forgotten(ledger: Ledger) -> None:
+def test_what_a_feed_still_shows_is_never_forgotten(either_ledger: Ledger) -> None:
     """An entry of last year that a feed showed when it was last parsed would be news again, were it erased."""
     long_after = NOON + timedelta(days=300)
-    with ledger.write() as t:
+    with either_ledger.write() as t:
         feeds.sync(t, [feed()], now=NOON)
         entries.add(t, new(entry(1), entry(2), reason=Reason.BASELINE), now=NOON)
         (claim,) = feeds.claim(t, now=NOON, limit=1)
         state = replace(claim.value, polled_at=NOON)
         feeds.record(t, [Polled(claim=claim, state=state, next_poll_at=at(10), host="wire.example", parsed=True)])
-    with ledger.write() as t:
+    with either_ledger.write() as t:
         assert sweep.sweep(t, Retention(), now=long_after)["entry"] == 0
         (claim,) = feeds.claim(t, now=long_after, limit=1)
         # Parsed again, with only one of them in the document.
@@ -218,10 +218,10 @@ def test_what_a_feed_still_shows_is_never_forgotten(ledger: Ledger) -> None:
         assert entries.known(t, "wire", [entry(1).key, entry(2).key]).keys() == {entry(1).key}
 
 
-def test_an_alert_comes_back_as_it_was_decided(ledger: Ledger) -> None:
+def test_an_alert_comes_back_as_it_was_decided(either_ledger: Ledger) -> None:
     """Evidence and clause survive, whatever characters they hold, and a prefix of the key finds it."""
     decided = alert(1, key="0123456789abcdef", evidence=match().evidence, clause="near: «é»\n")
-    with ledger.write() as t:
+    with either_ledger.write() as t:
         outbox.add(t, decided)
         assert outbox.find(t, "01234567") == decided
         assert outbox.find(t, "0123") is None

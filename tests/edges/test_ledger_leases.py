@@ -25,10 +25,10 @@ def add_entries(ledger: Ledger, count: int) -> None:
         entries.add(t, new(*(entry(n) for n in range(count))), now=NOON)
 
 
-def test_a_claim_takes_due_rows_oldest_first_and_hides_them(ledger: Ledger) -> None:
+def test_a_claim_takes_due_rows_oldest_first_and_hides_them(either_ledger: Ledger) -> None:
     """What one worker has in hand no other worker gets."""
-    add_entries(ledger, 3)
-    with ledger.write() as t:
+    add_entries(either_ledger, 3)
+    with either_ledger.write() as t:
         first = entries.claim(t, now=at(1), limit=2)
         second = entries.claim(t, now=at(1), limit=2)
         third = entries.claim(t, now=at(1), limit=2)
@@ -38,36 +38,36 @@ def test_a_claim_takes_due_rows_oldest_first_and_hides_them(ledger: Ledger) -> N
     assert {c.attempt for c in first + second} == {1}
 
 
-def test_a_row_is_not_claimed_before_it_is_due(ledger: Ledger) -> None:
+def test_a_row_is_not_claimed_before_it_is_due(either_ledger: Ledger) -> None:
     """Entries of noon are nothing for a worker whose clock says 11:59."""
-    add_entries(ledger, 1)
-    with ledger.write() as t:
+    add_entries(either_ledger, 1)
+    with either_ledger.write() as t:
         assert entries.claim(t, now=at(-1), limit=9) == []
 
 
-def test_a_row_whose_lease_ran_out_is_claimed_alone(ledger: Ledger) -> None:
+def test_a_row_whose_lease_ran_out_is_claimed_alone(either_ledger: Ledger) -> None:
     """A row that kills its worker takes no neighbour with it the second time."""
-    add_entries(ledger, 4)
-    with ledger.write() as t:
+    add_entries(either_ledger, 4)
+    with either_ledger.write() as t:
         entries.claim(t, now=NOON, limit=2)
     later = NOON + LEASE
-    with ledger.write() as t:
+    with either_ledger.write() as t:
         again = [entries.claim(t, now=later, limit=10) for _ in range(3)]
     assert [len(claims) for claims in again] == [1, 1, 2]
     assert [claims[0].attempt for claims in again] == [2, 2, 1]
 
 
-def test_a_worker_that_lost_its_lease_writes_nothing(ledger: Ledger) -> None:
+def test_a_worker_that_lost_its_lease_writes_nothing(either_ledger: Ledger) -> None:
     """The fence: the token of a lease that was given to another is refused, and the transaction with it."""
-    add_entries(ledger, 1)
-    with ledger.write() as t:
+    add_entries(either_ledger, 1)
+    with either_ledger.write() as t:
         (stale,) = entries.claim(t, now=NOON, limit=1)
-    with ledger.write() as t:
+    with either_ledger.write() as t:
         (fresh,) = entries.claim(t, now=NOON + LEASE, limit=1)
-    with pytest.raises(LeaseLost), ledger.write() as t:
+    with pytest.raises(LeaseLost), either_ledger.write() as t:
         entries.add_article(t, article(), now=NOON)
         entries.finish(t, stale, reason=Reason.PAGE)
-    with ledger.write() as t:
+    with either_ledger.write() as t:
         assert entries.get_article(t, "a-1") is None
         entries.finish(t, fresh, reason=Reason.PAGE)
 
@@ -114,13 +114,13 @@ def test_what_the_other_side_asks_for_is_a_floor_with_a_bound() -> None:
     assert retry_at(NOON, attempt=1, jitter=0.0, after=timedelta(days=9)) == NOON + CAP
 
 
-def test_an_update_waits_for_what_it_updates(ledger: Ledger) -> None:
+def test_an_update_waits_for_what_it_updates(either_ledger: Ledger) -> None:
     """Alerts of one topic, story and channel go out in order; others do not wait for them."""
-    with ledger.write() as t:
+    with either_ledger.write() as t:
         outbox.add(t, alert(1, due_at=at(5)))
         outbox.add(t, alert(2, role=Role.REPORT, due_at=NOON))
         outbox.add(t, alert(3, channel_id="other", due_at=NOON))
-    with ledger.write() as t:
+    with either_ledger.write() as t:
         (other,) = outbox.claim(t, now=at(1), limit=9)
         assert other.value[0].key == "key-0003"
         outbox.record(t, other, Delivery(alert_key="key-0003", at=at(1), attempt=1, outcome=Reason.DELIVERED))
@@ -131,28 +131,28 @@ def test_an_update_waits_for_what_it_updates(ledger: Ledger) -> None:
         assert [c.value[0].key for c in outbox.claim(t, now=at(5), limit=9)] == ["key-0002"]
 
 
-def test_an_alert_exists_once(ledger: Ledger) -> None:
+def test_an_alert_exists_once(either_ledger: Ledger) -> None:
     """The key is unique, whoever decides it again."""
-    with ledger.write() as t:
+    with either_ledger.write() as t:
         assert outbox.add(t, alert(1))
         assert not outbox.add(t, alert(1))
 
 
-def test_a_started_alert_shows_its_doubt_to_the_next_worker(ledger: Ledger) -> None:
+def test_a_started_alert_shows_its_doubt_to_the_next_worker(either_ledger: Ledger) -> None:
     """Whoever claims it after a crash learns when it was started."""
-    with ledger.write() as t:
+    with either_ledger.write() as t:
         outbox.add(t, alert(1))
         (claim,) = outbox.claim(t, now=NOON, limit=1)
         outbox.begin(t, claim, now=at(1))
-    with ledger.write() as t:
+    with either_ledger.write() as t:
         (again,) = outbox.claim(t, now=NOON + LEASE, limit=1)
     assert again.value[1] == at(1)
 
 
-def test_dead_letters_are_kept_shown_and_given_back(ledger: Ledger) -> None:
+def test_dead_letters_are_kept_shown_and_given_back(either_ledger: Ledger) -> None:
     """A redriven entry starts from its first attempt, and its letter is settled."""
-    add_entries(ledger, 1)
-    with ledger.write() as t:
+    add_entries(either_ledger, 1)
+    with either_ledger.write() as t:
         (claim,) = entries.claim(t, now=NOON, limit=1)
         dead.bury(t, claim, kind="entry", subject="https://wire.example/0", reason="boom", now=NOON)
         assert entries.claim(t, now=at(9), limit=1) == []
@@ -166,9 +166,9 @@ def test_dead_letters_are_kept_shown_and_given_back(ledger: Ledger) -> None:
     assert again.attempt == 1
 
 
-def test_known_entries_are_not_queued_again(ledger: Ledger) -> None:
+def test_known_entries_are_not_queued_again(either_ledger: Ledger) -> None:
     """The identity of an entry is its feed and key."""
-    with ledger.write() as t:
+    with either_ledger.write() as t:
         assert len(entries.add(t, new(entry(1), entry(2), reason=Reason.BASELINE), now=NOON)) == 2
         assert entries.add(t, new(entry(1)), now=at(1)) == []
         assert len(entries.add(t, new(entry(1, feed_id="other")), now=at(1))) == 1

@@ -17,7 +17,7 @@ from worker.channels.file import FileChannel
 from worker.errors import WirewatchError
 from worker.feeds.polling import Polling
 from worker.ledger import feeds
-from worker.ledger.engine import open_file
+from worker.ledger.engine import Ledger, open_file
 from worker.model import Feed, Topic
 from worker.stages import deliver, poll, read
 from worker.stages.pipeline import Outcome, Pipeline
@@ -113,10 +113,14 @@ class House:
             feeds.sync(t, configured, now=now)
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+@pytest.fixture(params=["sqlite", "postgres"])
+def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     """Give a pipeline with one feed, one topic ("missile") and one channel, whose first poll is news."""
-    ledger = open_file(tmp_path / "ledger.sqlite", durable=False)
+    ledger: Ledger = (
+        open_file(tmp_path / "ledger.sqlite", durable=False)
+        if request.param == "sqlite"
+        else request.getfixturevalue("postgres_ledger")
+    )
     receiver = FileChannel("screen", tmp_path / "alerts.jsonl")
     watched = topic()
     web = ScriptedWeb()
@@ -136,4 +140,5 @@ def house(tmp_path: Path) -> Iterator[House]:
     made = House(p=p, web=web, receiver=receiver)
     made.feeds(feed())
     yield made
-    ledger.close()
+    if request.param == "sqlite":
+        ledger.close()

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, or_, select, update
+from sqlalchemy import Row, Table, bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.ledger import leases
@@ -137,9 +137,11 @@ def _portions(values: list[Any], size: int = 500) -> Iterator[list[Any]]:
         yield values[start : start + size]
 
 
-def insert_new(t: Transaction, table: Any, values: dict[str, Any]) -> Any:  # noqa: ANN401 - a dialect's own insert
-    """Return an INSERT that does nothing when a unique key is taken; its ``rowcount`` tells."""
-    return _dialect(t).insert(table).values(**values).on_conflict_do_nothing()
+def insert_new(t: Transaction, table: Table, values: dict[str, Any]) -> bool:
+    """Insert a row and return ``True``, or do nothing and return ``False`` when a unique key is taken."""
+    # The count of rows that an INSERT reports is not to be relied on: with psycopg it is -1 for a generated key.
+    insertion = _dialect(t).insert(table).values(**values).on_conflict_do_nothing()
+    return t.execute(insertion.returning(*table.primary_key.columns)).first() is not None
 
 
 def _dialect(t: Transaction) -> Any:  # noqa: ANN401 - a module of SQLAlchemy
@@ -216,7 +218,7 @@ def add_article(t: Transaction, a: Article, *, now: datetime) -> bool:
         "read_at": now,
         "source": a.source,
     }
-    return bool(t.execute(insert_new(t, article, values)).rowcount == 1)
+    return insert_new(t, article, values)
 
 
 def change_article(t: Transaction, a: Article, *, now: datetime) -> None:
@@ -264,7 +266,7 @@ def add_match(t: Transaction, m: Match, *, now: datetime) -> None:
         "evidence": evidence_to_json(m.evidence),
         "matched_at": now,
     }
-    t.execute(insert_new(t, match, values))
+    insert_new(t, match, values)
 
 
 def find(t: Transaction, ref: str) -> list[Row[Any]]:

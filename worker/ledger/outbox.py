@@ -43,7 +43,7 @@ def add(t: Transaction, a: Alert) -> bool:
         "work": OPEN,
         "due_at": a.due_at,
     }
-    return bool(t.execute(insert_new(t, alert, values)).rowcount == 1)
+    return insert_new(t, alert, values)
 
 
 def add_decision(
@@ -57,7 +57,7 @@ def add_decision(
         "reason": reason,
         "at": now,
     }
-    t.execute(insert_new(t, decision, values))
+    insert_new(t, decision, values)
 
 
 def told(t: Transaction, *, story_id: str, topic_id: str) -> list[tuple[Alert, bool]]:

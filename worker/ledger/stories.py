@@ -23,7 +23,7 @@ def take_turn(t: Transaction) -> None:
     What is read after this is what the join may rely on until the commit, so that two workers with two reports of
     one event never open two stories. One row is written first: SQLite and PostgreSQL both make the others wait for it.
     """
-    t.execute(insert_new(t, turn, {"name": _TURN, "count": 0}))
+    insert_new(t, turn, {"name": _TURN, "count": 0})
     t.execute(update(turn).where(turn.c.name == _TURN).values(count=turn.c.count + 1))
 
 
