@@ -19,6 +19,7 @@ from worker.alerts.policy import Policy
 from worker.feeds.polling import Polling
 from worker.ledger import feeds
 from worker.ledger.engine import open_file
+from worker.ledger.tables import feed as feed_table
 from worker.live.clock import wall_clock
 from worker.live.flow import Flow, Steps
 from worker.live.loop import POLLS
@@ -107,7 +108,7 @@ def _pipeline(folder: Path, port: int) -> Pipeline:
 def _poll_all(p: Pipeline) -> float:
     """Poll every feed once and return how many seconds that took."""
     with p.ledger.write() as t:
-        feeds.make_due(t, now=NOON)
+        t.execute(feed_table.update().values(due_at=NOON))
     stop = threading.Event()
     seen: set[str] = set()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from tests.builders import NOON, at, feed, topic
 from tests.processes import DEADLINE
@@ -20,6 +21,7 @@ from worker.feeds.polling import Polling
 from worker.ledger import feeds
 from worker.ledger.engine import open_file
 from worker.ledger.leases import LEASE, Claim
+from worker.ledger.tables import feed as feed_table
 from worker.live.flow import Flow, Steps
 from worker.model import FeedState
 from worker.stages import poll
@@ -86,13 +88,15 @@ def until(seen: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def served(flow: Flow[Any, Any], stop: threading.Event) -> tuple[threading.Thread, list[BaseException]]:
-    """Have a flow work at noon in a thread of its own."""
+def served(
+    flow: Flow[Any, Any], stop: threading.Event, clock: Callable[[], datetime] = lambda: NOON
+) -> tuple[threading.Thread, list[BaseException]]:
+    """Have a flow work in a thread of its own, at noon unless told otherwise."""
     errors: list[BaseException] = []
 
     def work() -> None:
         try:
-            flow.serve(clock=lambda: NOON, stop=stop)
+            flow.serve(clock=clock, stop=stop)
         except BaseException as error:  # noqa: BLE001 - the test looks at it
             errors.append(error)
 
@@ -134,6 +138,28 @@ def test_what_cannot_be_recorded_takes_nothing_with_it(p: Pipeline) -> None:
     with p.ledger.write() as t:
         later: list[Claim[FeedState]] = feeds.claim(t, now=at(10) + LEASE, limit=FEEDS)
     assert [(claim.id, claim.attempt) for claim in later] == [("f3", 2)]
+
+
+def test_a_row_that_is_claimed_again_while_it_is_in_hand_is_recorded_once(p: Pipeline) -> None:
+    """Its lease ran out, or it was changed and is due anew: the first claim comes to nothing, and the flow goes on."""
+    times = [NOON]
+    stop = threading.Event()
+    thread, errors = served(Flow(p, steps(), room=FEEDS, name="t"), stop, lambda: times[-1])
+    until(lambda: list(states(p).values()).count("ok") == FEEDS - 1)
+    times.append(at(10) + LEASE)
+    until(lambda: attempts(p, "f0") == 2)
+    assert isinstance(p.web, Turnstile)
+    p.web.open.set()
+    until(lambda: states(p)["f0"] == "ok")
+    stop.set()
+    thread.join(DEADLINE)
+    assert errors == []
+
+
+def attempts(p: Pipeline, feed_id: str) -> int:
+    """Return how often a feed was claimed since its last end."""
+    with p.ledger.read() as t:
+        return int(t.execute(select(feed_table.c.attempt).where(feed_table.c.id == feed_id)).scalar_one())
 
 
 def test_a_ledger_that_fails_ends_the_flow(p: Pipeline) -> None:

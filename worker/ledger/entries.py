@@ -26,7 +26,7 @@ class NewEntry:
     entry: Entry
     title_key: str
     fingerprint: str
-    #: ``Reason.QUEUED``: it is due now. With any other reason (``baseline``, ``rekeyed``) it is known and done.
+    #: ``Reason.QUEUED``: it is due now. With any other reason (``baseline``) it is known and done.
     reason: Reason
 
 
@@ -125,7 +125,7 @@ def change(
     values: dict[str, Any] = {"title_key": title_key, "fingerprint": fingerprint, "seen_at": now}
     values |= {"title": e.title, "text": e.text}
     if again:
-        # In hand it stays in hand: whoever reads it finishes first, and finds it due once more.
+        # Whoever has it in hand has read what it was, and loses it: it is read as it is now.
         values |= {"work": OPEN, "reason": Reason.EDITED, "due_at": now, "attempt": 0, "edits": entry.c.edits + 1}
         values |= {"lease_until": None, "lease_token": None}
     t.execute(update(entry).where(entry.c.id == entry_id).values(**values))

@@ -96,8 +96,8 @@ def _due_again() -> Mapping[str, Any]:
     return {"due_at": moment + type_coerce(shorter, BigInteger)}
 
 
-def held(t: Transaction, claims: Iterable[Claim[FeedState]]) -> set[str]:
-    """Return the ids of those ``claims`` that no other worker has taken meanwhile, and keep them so."""
+def held(t: Transaction, claims: Iterable[Claim[FeedState]]) -> set[tuple[str, str]]:
+    """Return the marks of those ``claims`` that nobody has taken meanwhile, and keep them so."""
     return leases.held(t, feed, claims)
 
 
@@ -175,11 +175,6 @@ def resume(t: Transaction, feed_id: str, *, now: datetime) -> bool:
         .values(work=OPEN, state="failing", failures=0.0, due_at=now, address=None, moved_to=None, moved_count=0)
     )
     return changed.rowcount == 1
-
-
-def make_due(t: Transaction, *, now: datetime) -> None:
-    """Have every feed that is polled at all be due, whatever its publisher has asked for."""
-    t.execute(update(feed).where(feed.c.work == OPEN).values(due_at=now))
 
 
 def stop_unconfigured(t: Transaction, feed_ids: Iterable[str]) -> None:

@@ -46,6 +46,11 @@ class Claim(Generic[T]):
     attempt: int
     value: T
 
+    @property
+    def mark(self) -> tuple[Any, str]:
+        """What tells this claim from every other, those of the same row included."""
+        return self.id, self.token
+
 
 def claim_rows(
     t: Transaction,
@@ -123,11 +128,12 @@ def hold(t: Transaction, table: Table, claim: Claim[Any], **values: Any) -> None
         raise LeaseLost(f"{table.name} {claim.id}: the lease ran out and the row was claimed again")
 
 
-def held(t: Transaction, table: Table, claims: Iterable[Claim[Any]]) -> set[Any]:
-    """Return the ids of those ``claims`` whose rows are still theirs, and keep them so until the transaction ends."""
-    tokens = {claim.id: claim.token for claim in claims}
-    rows = t.execute(select(table.c.id, table.c.lease_token).where(table.c.id.in_(tokens)).with_for_update())
-    return {row.id for row in rows if row.lease_token == tokens[row.id]}
+def held(t: Transaction, table: Table, claims: Iterable[Claim[Any]]) -> set[tuple[Any, str]]:
+    """Return the marks of those ``claims`` whose rows are still theirs, and keep them so until the transaction ends."""
+    wanted = {claim.mark for claim in claims}
+    ids = {row_id for row_id, _ in wanted}
+    rows = t.execute(select(table.c.id, table.c.lease_token).where(table.c.id.in_(ids)).with_for_update())
+    return {(row.id, row.lease_token) for row in rows} & wanted
 
 
 def release(t: Transaction, table: Table, claims: Iterable[tuple[Claim[Any], datetime]]) -> None:

@@ -73,8 +73,9 @@ class Flow(Generic[T, D]):
         if free and time.monotonic() >= self._look_again and (free * 4 >= self._room or not self._in_hand):
             claims, outcomes = self._steps.claim(self._p, now=clock(), limit=free)
             for claim in claims:
-                self._in_hand[claim.id] = claim
-                self._hands.give(claim.id, self._work(claim, clock))
+                # By its mark: a row whose lease ran out, or that was changed, may be claimed while it is in hand.
+                self._in_hand[claim.mark] = claim
+                self._hands.give(claim.mark, self._work(claim, clock))
             if len(claims) + len(outcomes) < free:
                 self._look_again = time.monotonic() + _NAP
         wait = max(self._look_again - time.monotonic(), 0.01) if free else _NAP

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -39,7 +40,7 @@ class Hands(Generic[K, T]):
         try:
             found.append(self._done.get(timeout=timeout))
             if linger:
-                threading.Event().wait(linger)
+                time.sleep(linger)
             while True:
                 found.append(self._done.get_nowait())
         except queue.Empty:

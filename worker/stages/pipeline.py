@@ -18,6 +18,8 @@ from worker.web.gates import Gates, OpenGates
 from worker.web.response import Web
 
 _log = logging.getLogger("wirewatch")
+#: Names of errors after which nothing is known of a host but that it did not answer.
+UNANSWERED = frozenset({"", Reason.FETCH_FAILED, Reason.DNS_FAILED, Reason.TIMED_OUT})
 
 
 class Matcher(Protocol):

@@ -20,15 +20,13 @@ from worker.ledger.feeds import Polled
 from worker.ledger.leases import MAX_ATTEMPTS, Claim
 from worker.ledger.sweep import STILL_SHOWN
 from worker.model import Entry, Feed, FeedState, Reason
-from worker.stages.pipeline import Outcome, Pipeline, logged
+from worker.stages.pipeline import UNANSWERED, Outcome, Pipeline, logged
 from worker.url import canonical, shown
 from worker.url import host as host_of
 from worker.web.response import Response
 
 BATCH = 20
 _log = logging.getLogger("wirewatch")
-#: Errors after which nothing is known of a host but that it did not answer.
-_UNANSWERED = frozenset({"", Reason.FETCH_FAILED, Reason.DNS_FAILED, Reason.TIMED_OUT})
 
 #: Answers whose Retry-After speaks for the whole host.
 _HOLDS = frozenset({429, 503})
@@ -120,7 +118,7 @@ def do(p: Pipeline, one: Claimed, *, now: datetime) -> Asked:
             return Asked(claim=one, error=error, reason=Reason.OVERRAN)
         return ask(p, feed, one, now=now)
     except (Retryable, Unusable) as error:
-        answered = error.name not in _UNANSWERED
+        answered = error.name not in UNANSWERED
         return Asked(claim=one, error=str(error), reason=decisions.fault_of_error(error))
     finally:
         p.gates.leave(host_of(address(feed, state)), now=now, answered=answered)
@@ -160,22 +158,21 @@ def ask(p: Pipeline, feed: Feed, one: Claimed, *, now: datetime) -> Asked:
 
 def record(p: Pipeline, asked: Sequence[Asked], *, now: datetime) -> list[Outcome]:
     """Write down what polls have taught, with their new entries, in one transaction; return what came of each."""
-    rows: list[Polled] = []
-    outcomes: list[Outcome] = []
     with p.ledger.write() as t:
         held = feeds.held(t, [one.claim for one in asked])
-        for one in asked:
-            if one.claim.id not in held:
-                detail = "the lease ran out and the feed was claimed again"
-                outcomes.append(Outcome(stage="poll", subject=one.claim.id, reason=Reason.RETRY, detail=detail))
-                continue
-            poll, outcome = _settle(t, p, one, now)
-            rows.append(_row(p, one, poll))
-            outcomes.append(outcome)
+        kept = [one for one in asked if one.claim.mark in held]
+        settled = [_settle(t, p, one, now) for one in kept]
+        rows = [_row(p, one, poll) for one, (poll, _) in zip(kept, settled, strict=True)]
         feeds.record(t, rows)
-        for one, row in zip((one for one in asked if one.claim.id in held), rows, strict=True):
+        for one, row in zip(kept, rows, strict=True):
             _spread_hold(t, p, one, row, now)
-    return [logged(outcome) for outcome in outcomes]
+    lost = [_lost(one) for one in asked if one.claim.mark not in held]
+    return [logged(outcome) for outcome in (*lost, *(outcome for _, outcome in settled))]
+
+
+def _lost(one: Asked) -> Outcome:
+    detail = "the lease ran out and the feed was claimed again"
+    return Outcome(stage="poll", subject=one.claim.id, reason=Reason.RETRY, detail=detail)
 
 
 def _row(p: Pipeline, one: Asked, poll: Poll) -> Polled:

@@ -22,7 +22,7 @@ from worker.ledger.engine import Transaction
 from worker.ledger.entries import Due
 from worker.ledger.leases import MAX_ATTEMPTS, Claim, LeaseLost, retry_at
 from worker.model import Article, Entry, Match, Reason, Role, Story
-from worker.stages.pipeline import Outcome, Pipeline, logged
+from worker.stages.pipeline import UNANSWERED, Outcome, Pipeline, logged
 from worker.stories import joining
 from worker.stories.features import features
 from worker.url import canonical
@@ -30,8 +30,6 @@ from worker.url import host as host_of
 from worker.web.response import Response
 
 _log = logging.getLogger("wirewatch")
-#: Errors after which nothing is known of a host but that it did not answer.
-_UNANSWERED = frozenset({"", Reason.FETCH_FAILED, Reason.DNS_FAILED, Reason.TIMED_OUT})
 BATCH = 10
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{2,40})", re.IGNORECASE)
 _OK = 200
@@ -65,8 +63,7 @@ class Read:
     """A claim and what became of it: a reading, or why there is none yet."""
 
     claim: Claimed
-    reading: Reading | None = None
-    error: Retryable | None = None
+    result: Reading | Retryable
 
 
 def run(p: Pipeline, *, now: datetime, limit: int = BATCH) -> list[Outcome]:
@@ -120,10 +117,10 @@ def do(p: Pipeline, one: Claimed, *, now: datetime) -> Read:
     answered = True
     try:
         reading = read_entry(p, one.value.entry, now=now, last_attempt=one.attempt >= MAX_ATTEMPTS)
-        return Read(claim=one, reading=reading)
+        return Read(claim=one, result=reading)
     except Retryable as error:
-        answered = error.name not in _UNANSWERED
-        return Read(claim=one, error=error)
+        answered = error.name not in UNANSWERED
+        return Read(claim=one, result=error)
     finally:
         if host:
             p.gates.leave(host, now=now, answered=answered)
@@ -141,9 +138,9 @@ def release(p: Pipeline, claims: Sequence[Claimed], *, now: datetime) -> None:
 
 
 def _record(p: Pipeline, read: Read, now: datetime) -> Outcome:
-    if read.reading is not None:
-        return _take_in(p, read.claim, read.reading, now)
-    return _retry(p, read.claim, now, read.error or Retryable("nothing was read"))
+    if isinstance(read.result, Retryable):
+        return _retry(p, read.claim, now, read.result)
+    return _take_in(p, read.claim, read.result, now)
 
 
 def _settled(one: Claimed, work: Callable[[], Outcome]) -> Outcome:
