@@ -6,6 +6,7 @@
      ├─ ConfigError      a person acts: usage or configuration (exit code 2); holds every problem found, at once
      ├─ LedgerError      a person acts: the ledger cannot be used
      │   ├─ LedgerUnusable   wrong version, unwritable, not a ledger (exit code 2)
+     │   ├─ LedgerAway       it cannot be reached or is busy: try again later (exit code 1)
      │   └─ DiskFull         make room and start again; nothing is half-written (exit code 1)
      ├─ Retryable        try again later, not before ``after``
      └─ Unusable         this input will never work: drop it, count it, show it
@@ -59,6 +60,10 @@ class LedgerError(WirewatchError):
 
 class LedgerUnusable(LedgerError):  # noqa: N818 - named for what it says, like the others of this tree
     """The ledger's file or schema is not one that this version can work with."""
+
+
+class LedgerAway(LedgerError):  # noqa: N818
+    """The ledger does not answer now, or others hold it; the transaction was rolled back and may be tried again."""
 
 
 class DiskFull(LedgerError):  # noqa: N818
