@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import socket
 import struct
 import threading
@@ -20,6 +21,8 @@ class Asked:
 
     path: str
     headers: dict[str, str]
+    method: str = "GET"
+    body: bytes = b""
 
 
 @dataclass(slots=True)
@@ -45,12 +48,17 @@ def serve(host: str = "127.0.0.1", port: int = 0) -> Iterator[Site]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            site.asked.append(Asked(self.path, {k.lower(): v for k, v in self.headers.items()}))
+            headers = {k.lower(): v for k, v in self.headers.items()}
+            body = self.rfile.read(int(headers.get("content-length", 0)))
+            site.asked.append(Asked(self.path, headers, self.command, body))
             answer = site.answers.get(self.path)
             if answer is None:
                 self.send_error(404)
             else:
                 answer(self)
+
+        def do_POST(self) -> None:
+            self.do_GET()
 
         def log_message(self, *args: object) -> None:
             """Keep the test's output clean."""
@@ -135,7 +143,7 @@ def listen(
         with peer, suppress(OSError):
             peer.settimeout(30)
             request = b""
-            while not request.endswith(b"\r\n\r\n") and (part := peer.recv(65_536)):
+            while not _is_whole(request) and (part := peer.recv(65_536)):
                 request += part
             listener.asked.append(request)
             answer(peer)
@@ -155,6 +163,23 @@ def listen(
         ended.set()
         thread.join(timeout=10)
         server.close()
+
+
+def _is_whole(request: bytes) -> bool:
+    head, end, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"(?im)^content-length:\s*([0-9]+)", head)
+    return bool(end) and len(body) >= (int(length[1]) if length else 0)
+
+
+def resets(*parts: bytes) -> Callable[[socket.socket], None]:
+    """Return an answer of raw parts after which the connection is reset (TCP's RST), as by a server that dies."""
+
+    def answer(peer: socket.socket) -> None:
+        for part in parts:
+            peer.sendall(part)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    return answer
 
 
 def says(*parts: bytes, pause: float = 0.0, repeat: int = 1) -> Callable[[socket.socket], None]:

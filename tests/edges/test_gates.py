@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Protocol, cast
 
 import pytest
@@ -18,6 +19,7 @@ from redis import Redis
 
 from tests import valkey
 from tests.processes import DEADLINE, finish, start
+from worker.live.broker import open_broker
 from worker.live.clock import wall_clock
 from worker.live.gates import RedisGates, open_gates
 from worker.web.gates import FAILURES, GAPS, IDLE, LEASE, Closed, LocalGates
@@ -373,7 +375,10 @@ def test_a_url_opens_the_gates_that_it_names(url: str, scheme: str) -> None:
     gates.close()
 
 
-@pytest.mark.parametrize("broker", ["redis://h/1", "REDISS://u:p@h:1", "valkey://h", "valkeys://h"])
+@pytest.mark.parametrize(
+    "broker",
+    ["redis://h/1", "REDISS://u:p@h:1", "valkey://h", "valkeys://h", "sentinel://:secret@a:1;b:2/0?master_name=main"],
+)
 def test_no_connection_is_made_before_it_is_needed(broker: str) -> None:
     """Opening gates asks nobody."""
     gates = open_gates(broker, _NETWORK)
@@ -381,13 +386,14 @@ def test_no_connection_is_made_before_it_is_needed(broker: str) -> None:
     gates.close()
 
 
-def test_the_embedded_broker_means_gates_of_the_process(caplog: pytest.LogCaptureFixture) -> None:
-    """A sentinel too, and that is said."""
+def test_the_embedded_broker_means_gates_of_the_process_until_its_server_is_named(url: str) -> None:
+    """The word alone does not say where the server is; what `open_broker` makes of it does."""
     assert isinstance(open_gates("embedded", _NETWORK), LocalGates)
-    assert not caplog.records
-    assert isinstance(open_gates("sentinel://:secret@a:1;sentinel://b:2", _NETWORK), LocalGates)
-    assert "secret" not in caplog.text
-    assert len(caplog.records) == 1
+    gates = open_gates(open_broker("embedded", socket=Path(url.removeprefix("unix://"))), _NETWORK)
+    assert isinstance(gates, RedisGates)
+    assert gates.enter("embedded.example", now=wall_clock()) is None
+    assert gates.enter("embedded.example", now=wall_clock()) is not None
+    gates.close()
 
 
 @dataclass(frozen=True, slots=True)

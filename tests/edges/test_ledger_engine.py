@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, select
 from tests.builders import NOON, alert, article, at, entry, feed, match, topic
 from tests.rows import new
 from worker.errors import DiskFull, LedgerUnusable
-from worker.ledger import entries, feeds, outbox, overview, stories, sweep
+from worker.ledger import entries, feeds, outbox, overview, snapshots, stories, sweep
 from worker.ledger import migrate as migrations
 from worker.ledger.engine import Ledger, open_file
 from worker.ledger.feeds import Polled
@@ -157,10 +157,10 @@ def test_the_topics_in_force_are_remembered(either_ledger: Ledger) -> None:
     """A snapshot gives back equal topics, and an unchanged configuration makes no second one."""
     known = (topic(), topic(id="other", anchors=(("iran",),), threshold=0.7))
     with either_ledger.write() as t:
-        assert overview.topics_in_force(t) is None
-        overview.keep_snapshot(t, known, now=NOON)
-        overview.keep_snapshot(t, known, now=at(1))
-        assert overview.topics_in_force(t) == known
+        assert snapshots.topics_in_force(t) is None
+        snapshots.keep(t, topics=known, files=None, now=NOON)
+        snapshots.keep(t, topics=known, files=None, now=at(1))
+        assert snapshots.topics_in_force(t) == known
 
 
 def test_queues_show_what_is_due_and_how_long_it_waits(either_ledger: Ledger) -> None:
@@ -190,7 +190,7 @@ def test_the_sweep_erases_what_is_old_and_nothing_that_waits(either_ledger: Ledg
         erased = sweep.sweep(t, Retention(), now=NOON + timedelta(days=400))
     assert erased == {
         "match": 1, "member": 1, "article": 1, "entry": 1, "alert": 0, "delivery": 0, "decision": 0, "dead": 0,
-        "story": 1,
+        "story": 1, "snapshot": 0, "progress": 0,
     }  # fmt: skip
     with either_ledger.read() as t:
         assert entries.get_article(t, "a-2") is not None

@@ -27,13 +27,13 @@ def add_entries(ledger: Ledger, count: int) -> None:
 
 def test_a_claim_takes_due_rows_oldest_first_and_hides_them(either_ledger: Ledger) -> None:
     """What one worker has in hand no other worker gets."""
-    add_entries(either_ledger, 3)
     with either_ledger.write() as t:
-        first = entries.claim(t, now=at(1), limit=2)
-        second = entries.claim(t, now=at(1), limit=2)
-        third = entries.claim(t, now=at(1), limit=2)
-    assert [c.value.entry.title for c in first] == ["Headline 0", "Headline 1"]
-    assert [c.value.entry.title for c in second] == ["Headline 2"]
+        feeds.sync(t, [feed(id=f"f-{n}") for n in range(3)], now=NOON)
+        first = feeds.claim(t, now=at(1), limit=2)
+        second = feeds.claim(t, now=at(1), limit=2)
+        third = feeds.claim(t, now=at(1), limit=2)
+    assert [c.id for c in first] == ["f-0", "f-1"]
+    assert [c.id for c in second] == ["f-2"]
     assert third == []
     assert {c.attempt for c in first + second} == {1}
 
@@ -145,7 +145,9 @@ def test_a_started_alert_shows_its_doubt_to_the_next_worker(either_ledger: Ledge
         (claim,) = outbox.claim(t, now=NOON, limit=1)
         outbox.begin(t, claim, now=at(1))
     with either_ledger.write() as t:
-        (again,) = outbox.claim(t, now=NOON + LEASE, limit=1)
+        # Its lease counts from the beginning of the attempt.
+        assert outbox.claim(t, now=NOON + LEASE, limit=1) == []
+        (again,) = outbox.claim(t, now=at(1) + LEASE, limit=1)
     assert again.value[1] == at(1)
 
 

@@ -46,7 +46,8 @@ def test_every_type_of_channel_has_its_options() -> None:
         channels:
           ops: {{type: slack, token: "${{TOKEN}}", channel: C0123}}
           hook: {{type: slack, webhook_url: "https://hooks.example/${{TOKEN}}"}}
-          siem: {{type: webhook, url: "https://x.example", secret: "{_SECRET}", allow_private: [10.0.0.0/8]}}
+          siem: {{type: webhook, url: "https://x.example", secret: "{_SECRET}", allow_private: [10.0.0.0/8],
+            read_back: "https://x.example/{{alert}}"}}
           bare: {{type: webhook, url: "https://x.example", format: cloudevents}}
           log: {{type: file, path: alerts.jsonl}}
           screen: {{type: terminal}}
@@ -57,11 +58,23 @@ def test_every_type_of_channel_has_its_options() -> None:
         "hook": ("slack", {"webhook_url": "https://hooks.example/hunter2", "allow_private": False}),
         "siem": (
             "webhook",
-            {"url": "https://x.example", "secret": _SECRET, "allow_private": ("10.0.0.0/8",), "format": "standard"},
+            {
+                "url": "https://x.example",
+                "secret": _SECRET,
+                "read_back": "https://x.example/{alert}",
+                "allow_private": ("10.0.0.0/8",),
+                "format": "standard",
+            },
         ),
         "bare": (
             "webhook",
-            {"url": "https://x.example", "secret": "", "allow_private": False, "format": "cloudevents"},
+            {
+                "url": "https://x.example",
+                "secret": "",
+                "read_back": "",
+                "allow_private": False,
+                "format": "cloudevents",
+            },
         ),
         "log": ("file", {"path": "alerts.jsonl"}),
         "screen": ("terminal", {}),
@@ -108,6 +121,9 @@ def test_the_policy_is_read() -> None:
         ('{type: slack, token: "${EMPTY}", channel: c}', (2, 27), "token: expected text, found an empty one"),
         ("{type: webhook}", (2, 6), "url: missing"),
         ("{type: webhook, url: x}", (2, 27), "url: expected a URL"),
+        ("{type: webhook, url: https://x, read_back: https://x/y}", (2, 49), "read_back: expected a URL with {alert}"),
+        ("{type: webhook, url: https://x, read_back: 'https://{alert}.x/'}", (2, 49), "read_back: expected a URL with"),
+        ("{type: webhook, url: https://x, read_back: 'ftp://x/{alert}'}", (2, 49), "read_back: expected a URL that"),
         ("{type: webhook, url: https://x, format: xml}", (2, 46), 'expected standard or cloudevents, found "xml"'),
         ("{type: webhook, url: https://x, allow_private: 5}", (2, 53), "allow_private: expected true, false or a list"),
     ],
@@ -164,9 +180,10 @@ def test_a_variable_that_is_not_set_is_the_only_thing_said_about_its_channel() -
         ("{type: terminal}", []),
         ("{type: file, path: x}", []),
         ("{type: slack, webhook_url: https://x}", ["not sent to by this version"]),
-        (f"{{type: webhook, url: https://x, secret: {_SECRET}}}", ["not sent to by this version"]),
-        ("{type: webhook, url: https://x}", ["not sent to by this version", "not signed"]),
-        ("{type: webhook, url: https://x, secret: short}", ["not sent to by this version", "whsec_"]),
+        (f"{{type: webhook, url: https://x, secret: {_SECRET}}}", []),
+        (f"{{type: webhook, url: https://x, secret: {_SECRET}, format: cloudevents}}", []),
+        ("{type: webhook, url: https://x}", ["not signed"]),
+        ("{type: webhook, url: https://x, secret: short}", ["whsec_"]),
     ],
 )
 def test_what_a_channel_cannot_do_yet_is_a_warning(channel: str, messages: list[str]) -> None:

@@ -156,7 +156,6 @@ def test_a_feed_in_a_greater_hurry_than_the_service_is_a_warning(tmp_path: Path)
 @pytest.mark.parametrize(
     ("file", "text", "quiet"),
     [
-        ("service", "ledger: postgresql+psycopg://h/d", "ledger: sqlite"),
         ("service", "console: {listen: '127.0.0.1:1'}", "console: {listen: '127.0.0.1:8484'}"),
         ("service", "console: {token: abc}", "console: {token: '${WIREWATCH_TOKEN:-}'}"),
         ("service", "heartbeat: {url: https://x.example}", "heartbeat: {url: ''}"),
@@ -173,14 +172,9 @@ def test_a_key_that_is_not_acted_on_yet_is_a_warning_when_it_asks_for_something(
     assert _warnings(_write(tmp_path, **{file: quiet})) == []
 
 
-def test_a_broker_is_acted_on_in_part(tmp_path: Path) -> None:
-    """What it does and what it does not do yet are said."""
-    (warning,) = _warnings(_write(tmp_path, service="broker: redis://h"))
-    assert warning == (
-        "service.yaml:1:1: broker: accepted but not fully acted on by this version; "
-        "host gates are shared through it, waking workers comes later"
-    )
-    assert _warnings(_write(tmp_path, service="broker: embedded")) == []
+def test_servers_are_acted_on(tmp_path: Path) -> None:
+    """A broker and a ledger of one's own are used, so nothing is said about them."""
+    assert _warnings(_write(tmp_path, service="broker: redis://h\nledger: postgresql+psycopg://h/d")) == []
 
 
 def test_every_key_of_polling_is_acted_on(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ channels:
   c: {type: slack, webhook_url: "ftp://X"}
   d: {type: webhook, url: "https://user:X@", secret: [X], format: X, allow_private: [X]}
   e: {type: webhook, url: "https://X X/", allow_private: X}
+  f: {type: webhook, url: "https://x/", read_back: "https://X:X@h/X"}
 routes: [{topics: [X], channels: [X], languages: [X]}]
 policy: {group_wait: X, follow_up: X, min_gap: X, per_hour: X, quiet_hours: "X", digest: [X]}
 """
@@ -84,6 +85,7 @@ def test_what_came_from_the_environment_is_in_no_message(text: str, least: int) 
         f"channels:\n  a: token: {_SECRET}",
         f"channels:\n  a:\n    token: !{_SECRET} x",
         f"channels:\n  a:\n    token: |{_SECRET}",
+        f"channels: {{a: {{type: webhook, url: https://x, read_back: 'https://u:{_SECRET}@h/{_SECRET}'}}}}",
         f"%TAG ! {_SECRET}\n---\na: 1",
     ],
 )

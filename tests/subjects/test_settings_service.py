@@ -111,7 +111,24 @@ def test_the_token_of_the_console_comes_from_the_environment_unless_said() -> No
 
 
 @pytest.mark.parametrize(
-    "url", ["embedded", "redis://h", "rediss://h:1/0", "valkey://h", "sentinel://a:26379;sentinel://b:26379"]
+    "url",
+    [
+        "embedded",
+        "redis://h",
+        "rediss://h:1/0",
+        "redis://me:p%40ss@h:1/12",
+        "rediss://h?ssl_ca_certs=/etc/ca.pem",
+        "valkey://h/",
+        "valkeys://[::1]:6380/1",
+        "redis+socket:///run/valkey.sock",
+        "redis+socket:///run/valkey.sock?virtual_host=3",
+        "sentinel://a?master_name=mymaster",
+        "sentinel://me:hunter2@a:26379;b:26379/0?master_name=mymaster",
+        "sentinel://a:26379;sentinel://b:26379;sentinel://c/1?sentinel_password=x&master_name=my%20master",
+        "SENTINEL://a:26379/0?master_name=m;sentinel://b:26379/0",
+        "unix:///run/valkey.sock",
+        "redis+socket://:hunter2@/run/valkey.sock",
+    ],
 )
 def test_every_kind_of_broker_is_accepted(url: str) -> None:
     """Embedded, or a server that speaks the protocol of Redis."""
@@ -134,6 +151,14 @@ def test_private_addresses_are_allowed_all_none_or_by_network(setting: str, allo
         ("brocker: embedded", 1, 'brocker: unknown key; did you mean "broker"?'),
         ("broker: amqp://h", 9, "broker: expected embedded, or a URL that begins with redis://"),
         ("broker: redis://", 9, "broker: expected a URL with a host"),
+        ("broker: redis://h:port", 9, "broker: the host or the port of this URL is not valid"),
+        ("broker: redis://h/main", 9, "broker: after the host comes the number of the database"),
+        ("broker: redis+socket://h/x", 9, "broker: expected embedded, or a URL that begins with redis://"),
+        ("broker: sentinel://a;sentinel://b/0", 9, "broker: sentinels need the name of the master that they watch"),
+        ("broker: 'sentinel://a;b/0?master_name='", 9, "end the URL with ?master_name=NAME"),
+        ("broker: 'sentinel://a,b/0?master_name=m'", 9, "broker: sentinels are parted by a semicolon"),
+        ("broker: 'sentinel://a;;b?master_name=m'", 9, "broker: expected a URL with a host"),
+        ("broker: 'sentinel://a;b/x?master_name=m'", 9, "broker: after the host comes the number of the database"),
         ("ledger: postgres://h/d", 9, "ledger: write postgresql+psycopg:// instead"),
         ("ledger: mysql://h/d", 9, "ledger: expected sqlite"),
         ("user_agent: ''", 13, "user_agent: expected text, found an empty one"),

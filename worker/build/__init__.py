@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import urlsplit
 
 from worker.channels.base import Channel
 from worker.channels.config import ChannelConfig
@@ -13,18 +14,20 @@ from worker.channels.terminal import TerminalChannel
 from worker.errors import ConfigError, Problem
 from worker.feeds.polling import Polling
 from worker.ledger.engine import Ledger, open_file
-from worker.model import Feed, Topic
-from worker.settings import Settings
-from worker.stages.pipeline import Pipeline, Readers
+from worker.model import Article, Feed, Match, Topic
+from worker.settings import Service, Settings
+from worker.stages.pipeline import Matcher, Pipeline, Readers
 from worker.stories import rarity
 from worker.topics import compile_topics
 from worker.topics.meant import Meaning
 from worker.web.gates import Gates, OpenGates
+from worker.web.network import Network
 from worker.web.response import Web
 
 #: Ledgers in a state directory: the service's own, and that of replays, which never mix.
 SERVICE_LEDGER = "ledger.sqlite"
 REPLAY_LEDGER = "replay.sqlite"
+_PORTS = {"http": 80, "https": 443}
 
 
 def pipeline(
@@ -37,20 +40,23 @@ def pipeline(
     feeds: Sequence[Feed] | None = None,
     polling: Polling | None = None,
     meaning: Meaning | None = None,
+    matcher: Matcher | None = None,
     gates: Gates | None = None,
     readers: Readers | None = None,
+    generation: int | None = None,
 ) -> Pipeline:
     """Return the pipeline of ``settings`` over the given edges.
 
     ``feeds`` and ``polling`` stand in for those of the settings: a replay brings its own. ``meaning`` is what
-    ``worker.build.meaning.open_meaning`` has opened; without it topics match by their rules alone. Without ``gates`` no
-    host is spared, and without ``readers`` documents are read in this process.
+    ``worker.build.meaning.open_meaning`` has opened; without it topics match by their rules alone. ``matcher`` stands
+    in for both the topics and it. Without ``gates`` no host is spared, and without ``readers`` documents are read in
+    this process. ``generation`` is that of the settings in the ledger, where they come from there.
     """
     polled = settings.feeds if feeds is None else feeds
     return Pipeline(
         feeds={feed.id: feed for feed in polled},
         topics={topic.id: topic for topic in settings.topics},
-        matcher=compile_topics(settings.topics, meaning=meaning),
+        matcher=matcher or compile_topics(settings.topics, meaning=meaning),
         rarity=rarity.load(),
         routes=settings.routes,
         policy=settings.policy,
@@ -61,7 +67,29 @@ def pipeline(
         jitter=jitter,
         gates=OpenGates() if gates is None else gates,
         readers=readers or Readers(),
+        generation=generation,
     )
+
+
+class LazyMatcher:
+    """A matcher that is made when the first article comes: most processes of the service match none."""
+
+    def __init__(self, make: Callable[[], Matcher]) -> None:
+        self._make = make
+        self._made: Matcher | None = None
+
+    def match(self, article: Article) -> Sequence[Match]:
+        """See ``worker.stages.pipeline.Matcher.match``."""
+        return self._matcher().match(article)
+
+    def judge(self, article: Article) -> Sequence[Match]:
+        """See ``worker.stages.pipeline.Matcher.judge``."""
+        return self._matcher().judge(article)
+
+    def _matcher(self) -> Matcher:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
 
 
 def channel_ids(settings: Settings, topics: Sequence[Topic]) -> tuple[str, ...]:
@@ -77,27 +105,67 @@ def live_channels(settings: Settings, *, screen: TextIO) -> dict[str, Channel]:
     Raises:
         ConfigError: a channel is of a type that this version cannot send to.
     """
-    return {config.id: _channel(config, screen) for config in settings.channels.values()}
+    user_agent = settings.service.user_agent
+    return {config.id: _channel(config, screen, user_agent) for config in settings.channels.values()}
 
 
-def _channel(config: ChannelConfig, screen: TextIO) -> Channel:
+def _channel(config: ChannelConfig, screen: TextIO, user_agent: str) -> Channel:
     match config.type:
         case "terminal":
             return TerminalChannel(config.id, screen)
         case "file":
             return FileChannel(config.id, Path(str(config.options["path"])))
+        case "webhook":
+            return _webhook(config, user_agent)
         case _:
             message = (
                 f"channel {config.id}: sending to type {config.type} is not part of this version; "
-                "use type terminal or file for now (replay shows what would be sent)"
+                "use type webhook, file or terminal for now (replay shows what would be sent)"
             )
             raise ConfigError(Problem(file="alerts.yaml", message=message))
 
 
-def open_ledger(state: Path, name: str = SERVICE_LEDGER) -> Ledger:
-    """Return a ledger of a state directory, made when it does not exist.
+def _webhook(config: ChannelConfig, user_agent: str) -> Channel:
+    from worker.channels.webhook import DEADLINE, WebhookChannel  # noqa: PLC0415 - dear
+    from worker.web.connections import CheckedTransport  # noqa: PLC0415 - the same
+
+    options = config.options
+    url, read_back = str(options["url"]), str(options.get("read_back", ""))
+    # Where alerts go is the operator's own choice, so its ports are open; network.* is for feeds and pages.
+    places = [urlsplit(address) for address in (url, read_back) if address]
+    ports = tuple({place.port or _PORTS[place.scheme] for place in places})
+    network = Network(allow_private=options.get("allow_private", False), allow_ports=ports)
+    return WebhookChannel(
+        config.id,
+        url,
+        transport=CheckedTransport(network, total=DEADLINE),
+        secret=str(options.get("secret", "")),
+        read_back=read_back,
+        cloudevents=options.get("format") == "cloudevents",
+        user_agent=user_agent,
+    )
+
+
+def open_ledger(service: Service, state: Path) -> Ledger:
+    """Return the service's ledger, made when it does not exist: a file in ``state``, or a PostgreSQL database.
+
+    Raises:
+        worker.errors.LedgerError: it cannot be used, or does not answer.
+    """
+    if service.ledger == "sqlite":
+        return open_file(state / SERVICE_LEDGER)
+    return Ledger(service.ledger)
+
+
+def ledger_exists(service: Service, state: Path) -> bool:
+    """Return whether the service has a ledger; one on PostgreSQL is taken to be there."""
+    return service.ledger != "sqlite" or (state / SERVICE_LEDGER).exists()
+
+
+def open_replay_ledger(state: Path) -> Ledger:
+    """Return the ledger of the replays in a state directory, made when it does not exist: always a file.
 
     Raises:
         worker.errors.LedgerError: it cannot be used.
     """
-    return open_file(state / name, durable=name == SERVICE_LEDGER)
+    return open_file(state / REPLAY_LEDGER, durable=False)

@@ -60,6 +60,24 @@ def open_meaning(service: Service, topics: Sequence[Topic], *, state: Path, judg
         return Opened(why=str(error))
 
 
+def damaged(service: Service) -> str:
+    """Return why the model files that ``service`` names are not those of their manifest; empty when they are.
+
+    Nothing is loaded, so it takes a moment only.
+    """
+    if service.meaning.model == "off":
+        return ""
+    from worker.topics.meaning.models import ModelError, check_files  # noqa: PLC0415 - dear
+
+    try:
+        check_files(_files(service.meaning.model))
+    except ModelError as error:
+        return str(error)
+    except OSError as error:
+        return f"{error.filename}: {error.strerror}"
+    return ""
+
+
 def disabled(topics: Iterable[Topic], why: str) -> Iterator[tuple[Topic, str]]:
     """Yield each topic that loses something because meaning is disabled for the reason ``why``, and what it loses."""
     for topic in topics:

@@ -16,7 +16,7 @@ from typing import NoReturn
 import click
 
 import worker
-from worker.cli import check, extract, match, operate, opml, replay, run, stories, why
+from worker.cli import check, console, doctor, extract, match, operate, opml, replay, run, serve, stories, why
 from worker.cli.options import common, say
 from worker.errors import ConfigError, DiskFull, LedgerUnusable, WirewatchError
 
@@ -43,7 +43,11 @@ def cli() -> None:
 
 for _command in (
     replay.replay,
-    run.run,
+    serve.run,
+    serve.worker,
+    serve.scheduler,
+    serve.reload,
+    console.console,
     run.poll,
     extract.extract,
     match.match,
@@ -53,6 +57,7 @@ for _command in (
     why.why,
     operate.status,
     operate.dead,
+    doctor.doctor,
     opml.opml,
 ):
     cli.add_command(_command)

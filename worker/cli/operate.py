@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from worker.cli.ledgers import first_ledger, none_here
 from worker.cli.options import DEFAULT_STATE, common, config_dir, emit, say, state_dir
 
 if TYPE_CHECKING:
@@ -21,19 +22,11 @@ _ID = click.IntRange(min=1, max=2**63 - 1)
 
 @contextmanager
 def _ledger() -> Iterator[Ledger]:
-    """Yield the first ledger of the state directory: the service's, else that of a replay."""
-    from worker.ledger.engine import open_file
-    from worker.replay.session import ledgers
-
-    state = state_dir() or DEFAULT_STATE
-    places = ledgers(state)
-    if not places:
-        raise click.UsageError(f"{state}: no ledger here; run or replay something first, or name another with --state")
-    ledger = open_file(places[0])
-    try:
-        yield ledger
-    finally:
-        ledger.close()
+    """Yield the first ledger that there is: the service's, else that of a replay."""
+    with first_ledger() as found:
+        if found is None:
+            raise none_here()
+        yield found.ledger
 
 
 @click.command()
@@ -41,22 +34,17 @@ def _ledger() -> Iterator[Ledger]:
 @common
 def status(*, as_json: bool) -> int:
     """Show feeds, queues, channels, dead letters and topics. Exit code 1 when not ready, with the reasons."""
-    from worker.build import REPLAY_LEDGER
-    from worker.live.clock import wall_clock
     from worker.live.report import nothing_yet, report
-    from worker.replay.session import ledgers
     from worker.settings import load
 
     directory, named = config_dir()
     settings = load(directory, os.environ, required=named)
-    state = state_dir() or DEFAULT_STATE
-    places = ledgers(state)
-    if places:
-        with _ledger() as ledger:
-            recorded = places[0].name == REPLAY_LEDGER
-            found = report(ledger, settings, now=wall_clock(), recorded=recorded)
-    else:
-        found = nothing_yet(settings, f"{state}: no ledger here; nothing has run or replayed into it yet")
+    with first_ledger() as opened:
+        if opened is None:
+            state = state_dir() or DEFAULT_STATE
+            found = nothing_yet(settings, f"{state}: no ledger here; nothing has run or replayed into it yet")
+        else:
+            found = report(opened.ledger, settings, now=opened.ledger.clock(), recorded=opened.recorded)
     emit(found) if as_json else _print(found)
     return 0 if found["ready"] else 1
 
@@ -65,6 +53,8 @@ def _print(found: dict[str, Any]) -> None:
     say("ready" if found["ready"] else "not ready: " + "; ".join(found["why_not"]))
     for name, queue in found["queues"].items():
         say(f"queue {name}: {queue['due']} due of {queue['open']} open, oldest waits {queue['oldest_s']:.0f} s")
+    if found["configuration"]["generation"]:
+        say(f"configuration: generation {found['configuration']['generation']}, {found['configuration']['taken_at']}")
     for feed in found["feeds"]:
         say(_feed_line(feed))
     if found["hubs"]:
@@ -135,17 +125,18 @@ def show(*, letter_id: int, as_json: bool) -> None:
 def redrive(*, letter_ids: tuple[int, ...], everything: bool) -> None:
     """Give dead letters back, to be tried again from the first attempt."""
     from worker.ledger import dead as dead_letters
-    from worker.live.clock import wall_clock
 
     if bool(letter_ids) is everything:
         raise click.UsageError("name the dead letters to give back, or --all")
-    with _ledger() as ledger, ledger.write() as t:
-        found = {letter.id: letter for letter in dead_letters.letters(t)}
-        missing = [str(i) for i in letter_ids if i not in found]
-        if missing:
-            raise click.UsageError(f"no dead letter {', '.join(missing)}; `wirewatch dead list` shows them")
-        chosen = [found[i] for i in letter_ids] or list(found.values())
-        back = [letter for letter in chosen if dead_letters.redrive(t, letter, now=wall_clock())]
+    with _ledger() as ledger:
+        now = ledger.clock()
+        with ledger.write() as t:
+            found = {letter.id: letter for letter in dead_letters.letters(t)}
+            missing = [str(i) for i in letter_ids if i not in found]
+            if missing:
+                raise click.UsageError(f"no dead letter {', '.join(missing)}; `wirewatch dead list` shows them")
+            chosen = [found[i] for i in letter_ids] or list(found.values())
+            back = [letter for letter in chosen if dead_letters.redrive(t, letter, now=now)]
     if not chosen:
         say("no dead letters")
     for letter in chosen:

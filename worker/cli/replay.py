@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -15,7 +16,8 @@ from worker.cli.options import DEFAULT_STATE, common, config_dir, emit, say, sta
 
 if TYPE_CHECKING:
     from worker.replay.recording import Recording
-    from worker.replay.session import Result, Tally
+    from worker.replay.session import Elsewhere, Result, Tally
+    from worker.settings import Settings
 
 
 @click.command()
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     help="Compare with what this file expects; exit code 1 and a difference when it is not met.",
 )
 @click.option("--update", is_flag=True, help="Rewrite the file of --expect with what was told.")
-@click.option("--live", is_flag=True, help="Through real Celery, Valkey and loopback HTTP. Not part of this version.")
+@click.option("--live", is_flag=True, help="Through real Celery workers, Valkey and HTTP on loopback.")
 @common
 def replay(*, path: Path, topics: Path | None, as_json: bool, expect: Path | None, update: bool, live: bool) -> int:
     """Replay recorded material: feeds, pages, matches, stories and alerts on a virtual clock, without a network.
@@ -41,11 +43,9 @@ def replay(*, path: Path, topics: Path | None, as_json: bool, expect: Path | Non
     With --state the ledger is kept, so that a second replay alerts only what is new, and an interrupted one goes on.
     Without it each replay begins anew, and the last one answers `wirewatch why`.
     """
-    if live:
-        raise click.UsageError("--live needs the service, which is not part of this version; leave it out")
     if update and expect is None:
         raise click.UsageError("--update needs --expect FILE: the file to rewrite")
-    from worker.build.meaning import notes, open_meaning
+    from worker.build.meaning import Opened, notes, open_meaning
     from worker.replay import expectation, recording, session
     from worker.settings import load
 
@@ -58,13 +58,19 @@ def replay(*, path: Path, topics: Path | None, as_json: bool, expect: Path | Non
     if not settings.topics:
         say("note: there are no topics, so nothing can match; name a file of topics with --topics", err=True)
     keep = state_dir()
-    opened = open_meaning(
-        settings.service, settings.topics, state=keep or DEFAULT_STATE, judge_record=_judge_record(path, keep)
-    )
-    for note in notes(settings.topics, opened):
+    record = _judge_record(path, keep)
+    # Live, each worker opens the models for itself: they have threads, which do not survive a fork.
+    opened = Opened()
+    if not live:
+        opened = open_meaning(settings.service, settings.topics, state=keep or DEFAULT_STATE, judge_record=record)
+    for note in notes(settings.topics, opened) if not live else ():
         say(f"note: {note}", err=True)
     where: AbstractContextManager[Path] = nullcontext(keep) if keep else session.scratch(DEFAULT_STATE)
-    with where as state, _Progress(recorded, quiet=as_json) as progress:
+    with (
+        where as state,
+        _elsewhere(recorded, settings, state, record, live=live) as elsewhere,
+        _Progress(recorded, quiet=as_json) as progress,
+    ):
         result = session.run(
             recorded,
             settings,
@@ -72,8 +78,27 @@ def replay(*, path: Path, topics: Path | None, as_json: bool, expect: Path | Non
             heard=emit if as_json else _ignore,
             progress=progress.advance,
             meaning=opened.meaning,
+            elsewhere=elsewhere,
         )
     return _report(result, recorded, as_json=as_json, expect=expect, expected=expected)
+
+
+@contextmanager
+def _elsewhere(
+    recorded: Recording, settings: Settings, state: Path, record: Path, *, live: bool
+) -> Iterator[Elsewhere | None]:
+    """Yield what runs the stages in other processes, ``None`` when they run in this one."""
+    if not live:
+        yield None
+        return
+    from worker.cli.replay_live import workers
+    from worker.live import valkey
+
+    if why := valkey.available():
+        raise click.UsageError(f"--live needs the embedded server: {why}")
+    state.mkdir(parents=True, exist_ok=True)
+    with workers(recorded, settings, state=state, judge_record=record) as elsewhere:
+        yield elsewhere
 
 
 def _judge_record(path: Path, keep: Path | None) -> Path:

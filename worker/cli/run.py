@@ -1,42 +1,18 @@
-"""``run`` and ``poll``: the wall clock and the real web."""
+"""``poll``: one look at one feed."""
 
 from __future__ import annotations
 
 import os
-import signal
-import sys
-import threading
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from worker.cli.options import DEFAULT_STATE, common, config_dir, emit, say, state_dir
 
-
-@click.command()
-@common
-def run() -> None:
-    """Run the service: poll, read, match and alert until stopped.
-
-    In this version it is one process that works through the ledger in a loop; Celery, Valkey and several machines come
-    with "The service". Stop it with Ctrl-C: what is in hand is finished first.
-    """
-    from worker.live.clock import wall_clock
-    from worker.live.loop import serve
-    from worker.live.memory import keep_small
-    from worker.settings import load
-
-    directory, named = config_dir()
-    settings = load(directory, os.environ, required=named)
-    for warning in settings.warnings:
-        say(f"note: {warning}", err=True)
-    keep_small()
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    say(f"{len(settings.feeds)} feeds, {len(settings.topics)} topics; Ctrl-C stops", err=True)
-    serve(settings, state_dir() or DEFAULT_STATE, screen=sys.stdout, clock=wall_clock, stop=stop)
+if TYPE_CHECKING:
+    from worker.settings import Service
 
 
 @click.command()
@@ -67,26 +43,22 @@ def poll(*, url: str | None, feed_id: str | None, resume: bool, as_json: bool) -
         raise click.UsageError(f"no feed {feed_id}; there are: {', '.join(configured) or 'none'}")
     state = state_dir() or DEFAULT_STATE
     if resume and feed_id is not None:
-        _resume(state, feed_id)
+        _resume(settings.service, state, feed_id)
     found = trial(settings, configured[feed_id] if feed_id else (url or ""), state=state, now=wall_clock())
     emit(found) if as_json else _print(found)
     return 1 if found["error"] else 0
 
 
-def _resume(state: Path, feed_id: str) -> None:
-    from worker.build import SERVICE_LEDGER
+def _resume(service: Service, state: Path, feed_id: str) -> None:
+    from worker import build
     from worker.ledger import feeds
-    from worker.ledger.engine import open_file
-    from worker.live.clock import wall_clock
 
-    if not (state / SERVICE_LEDGER).exists():
+    if not build.ledger_exists(service, state):
         raise click.UsageError(f"{state}: no ledger here, so no feed was stopped; name another with --state")
-    ledger = open_file(state / SERVICE_LEDGER)
-    try:
+    with closing(build.open_ledger(service, state)) as ledger:
+        now = ledger.clock()
         with ledger.write() as t:
-            back = feeds.resume(t, feed_id, now=wall_clock())
-    finally:
-        ledger.close()
+            back = feeds.resume(t, feed_id, now=now)
     say(f"feed {feed_id} " + ("is polled again" if back else "was not stopped"), err=True)
 
 

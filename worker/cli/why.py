@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.cli.options import DEFAULT_STATE, common, config_dir, emit, say, state_dir
+from worker.cli.ledgers import ledgers, none_here
+from worker.cli.options import common, config_dir, emit, say
 
 if TYPE_CHECKING:
     from worker.model import Match, Topic
@@ -28,39 +29,26 @@ def why(*, ref: str, topic: str | None, topics: Path | None, as_json: bool) -> i
     --topics. Exit code 1 when the ledger knows nothing of URL_OR_ALERT_ID.
     """
     from worker.cli import options
+    from worker.ledger import snapshots
     from worker.stages.explain import explain
     from worker.topics import compile_topics
 
-    for ledger, in_force in _ledgers():
-        try:
-            asked = _asked(topic, topics, in_force)
-            matcher = compile_topics(asked, meaning=options.meaning_for(asked))
-            paths = explain(ledger, matcher, ref)
-        finally:
-            ledger.close()
+    asked_any = False
+    for opened in ledgers():
+        asked_any = True
+        with opened.ledger.read() as t:
+            in_force = snapshots.topics_in_force(t)
+        asked = _asked(topic, topics, in_force)
+        matcher = compile_topics(asked, meaning=options.meaning_for(asked))
+        paths = explain(opened.ledger, matcher, ref)
         for path in paths:
             emit(_as_json(path)) if as_json else _print(path)
         if paths:
             return 0
+    if not asked_any:
+        raise none_here()
     say(f"{ref}: never seen; `wirewatch status` lists the feeds that are polled", err=True)
     return 1
-
-
-def _ledgers() -> Any:  # noqa: ANN401 - an iterator of ledgers with their topics
-    """Yield the ledgers of the state directory, each with the topics that were in force."""
-    from worker.ledger import overview
-    from worker.ledger.engine import open_file
-    from worker.replay.session import ledgers
-
-    state = state_dir() or DEFAULT_STATE
-    places = ledgers(state)
-    if not places:
-        raise click.UsageError(f"{state}: no ledger here; run or replay something first, or name another with --state")
-    for place in places:
-        ledger = open_file(place)
-        with ledger.read() as t:
-            in_force = overview.topics_in_force(t)
-        yield ledger, in_force
 
 
 def _asked(topic: str | None, topics: Path | None, in_force: tuple[Topic, ...] | None) -> tuple[Topic, ...]:

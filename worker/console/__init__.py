@@ -1,1 +1,1 @@
-"""The console: the web page of the service. It comes with "Operate it"; nothing lives here yet."""
+"""The service over HTTP: whether it lives, whether it is ready, and what it has to say of itself."""

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DatabaseError, OperationalError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from worker.errors import DiskFull, LedgerUnusable
+from worker.errors import LedgerUnusable
+from worker.ledger import connections, faults
 from worker.ledger.migrate import upgrade
 
-#: A transaction of the ledger: what the functions of this room take as their first argument.
+#: Transactions of the ledger: what the functions of this room take as their first argument.
 Transaction = Connection
 
-_READ_ONLY = "wirewatch_read_only"
-#: Seconds that a statement waits for another process's transaction.
-_BUSY_TIMEOUT = 10
+#: Pools that were open when this process was forked. They are the parent's, and are kept from being collected, which
+#: would close a file whose locks the parent holds.
+_parents: list[Any] = []
 
 
 class Ledger:
@@ -29,52 +32,97 @@ class Ledger:
     survives the death of the process, which is what a replay needs, and is some fifty times faster on SQLite
     (https://www.sqlite.org/pragma.html#pragma_synchronous).
 
+    It may be used from many threads, and after a fork from the child, too, which opens connections of its own.
+
     Raises:
-        LedgerUnusable: the file cannot be opened or written, is no ledger, or comes from a newer version.
+        LedgerUnusable: it cannot be opened or written, is no ledger, or comes from a newer version.
+        LedgerAway: the server does not answer, or others hold the ledger.
         DiskFull: there is no room to create it.
     """
 
     def __init__(self, url: str | URL, *, durable: bool = True) -> None:
-        address = make_url(url)
-        self._name = _printable(address)
-        self._engine = _engine(address, durable=durable)
+        address = _parsed(url)
+        self._place = faults.place(address)
+        self._owner = os.getpid()
+        try:
+            self._engine = connections.connect(address, durable=durable)
+        except ArgumentError as error:  # an odd option in the query
+            raise LedgerUnusable(f"{self._place.name}: {self._place.clean(str(error))}") from None
+        self._read_options = connections.read_options(self._engine)
         try:
             with self._translated():
-                upgrade(self._engine, name=self._name)
+                upgrade(self._engine, name=self.name, other=self._place.other)
         except BaseException:
             self._engine.dispose()
             raise
+
+    @property
+    def name(self) -> str:
+        """Where it is, without user and password."""
+        return self._place.name
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """Yield a transaction that is committed at the end, or rolled back when the block raises.
 
         Raises:
+            LedgerAway: it may be tried again. Nothing was kept, unless the connection was lost in the very commit.
             DiskFull: nothing of the transaction was kept.
             LedgerUnusable: the ledger cannot be written.
         """
-        with self._translated(), self._engine.begin() as connection:
+        with self._translated(), self._own().begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
-        """Yield a transaction that sees one state of the ledger and keeps nobody from writing."""
-        with (
-            self._translated(),
-            self._engine.connect().execution_options(**{_READ_ONLY: True}) as connection,
-        ):
+        """Yield a transaction that sees one state of the ledger and keeps nobody from writing.
+
+        Raises:
+            LedgerAway: it may be tried again.
+            LedgerUnusable: the ledger cannot be read.
+        """
+        with self._translated(), self._own().connect().execution_options(**self._read_options) as connection:
             yield connection
+
+    def clock(self) -> datetime:
+        """Return the time of the database, aware and in UTC: that of its server, or with SQLite that of this host.
+
+        Raises:
+            LedgerError: as ``read``.
+        """
+        with self.read() as t:
+            if t.dialect.name == "sqlite":
+                now = t.exec_driver_sql("SELECT strftime('%Y-%m-%dT%H:%M:%f', 'now')").scalar_one()
+                return datetime.fromisoformat(now).replace(tzinfo=UTC)
+            found: datetime = t.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+            return found.astimezone(UTC)
 
     def close(self) -> None:
         """Close the connections."""
-        self._engine.dispose()
+        self._own().dispose()
+
+    def _own(self) -> Engine:
+        """Return the engine, without the connections of a parent."""
+        if self._owner != os.getpid():
+            _parents.append(self._engine.pool)
+            self._engine.dispose(close=False)
+            self._owner = os.getpid()
+        return self._engine
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except DatabaseError as error:
-            raise _named(error, self._name) from error
+        except (DBAPIError, PoolTimeout) as error:
+            raise faults.named(error, self._place) from error
+
+
+def _parsed(url: str | URL) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        # Its text is not shown: it may hold a password in any place.
+        raise LedgerUnusable("`ledger` in service.yaml is no URL of a database") from None
 
 
 def open_file(path: Path, *, durable: bool = True) -> Ledger:
@@ -92,58 +140,3 @@ def open_file(path: Path, *, durable: bool = True) -> Ledger:
         ) from error
     # Not as a text: a path may hold what an address gives a meaning to, such as "?".
     return Ledger(URL.create("sqlite", database=str(path)), durable=durable)
-
-
-def _engine(url: URL, *, durable: bool) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url)
-    in_memory = ":memory:" in (url.database or "")
-    engine = create_engine(url, poolclass=NullPool if in_memory else None, connect_args={"timeout": _BUSY_TIMEOUT})
-    event.listen(engine, "connect", _sqlite_connected(durable=durable))
-    event.listen(engine, "begin", _sqlite_begins)
-    return engine
-
-
-def _sqlite_connected(*, durable: bool) -> Any:  # noqa: ANN401 - SQLAlchemy's listener
-    synchronous = "FULL" if durable else "NORMAL"
-
-    def connected(connection: Any, record: Any) -> None:  # noqa: ANN401, ARG001 - SQLAlchemy's signature
-        # The sqlite3 module would begin transactions when it sees fit; SQLAlchemy's documentation (dialect
-        # "pysqlite", "Serializable isolation / Savepoints") tells to switch that off and begin in the event.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute(f"PRAGMA synchronous={synchronous}")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()
-
-    return connected
-
-
-def _sqlite_begins(connection: Connection) -> None:
-    # IMMEDIATE takes the write lock at once, so that a transaction never fails half-way with "database is locked".
-    read_only = connection.get_execution_options().get(_READ_ONLY)
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-
-def _printable(url: URL) -> str:
-    # Never a password: the part before @ stays out of every message.
-    if url.get_backend_name() == "sqlite":
-        return url.database or ":memory:"
-    return str(url).rsplit("@", 1)[-1]
-
-
-def _named(error: DatabaseError, name: str) -> Exception:
-    """Return the error of our tree that says what ``error`` means, or ``error`` itself."""
-    said = str(error.orig).lower()
-    if "disk is full" in said or "disk i/o error" in said:
-        return DiskFull(f"{name}: the disk is full; nothing was half-written: make room and start again")
-    if "not a database" in said or "malformed" in said:
-        return LedgerUnusable(f"{name}: not a wirewatch ledger, or damaged; move it away or choose another --state")
-    if "unable to open" in said or "readonly" in said or "read-only" in said:
-        return LedgerUnusable(f"{name}: cannot be opened for writing; mend its permissions or choose another --state")
-    if isinstance(error, OperationalError) and ("no such" in said or "has no column" in said):
-        return LedgerUnusable(f"{name}: not the tables of a wirewatch ledger ({error.orig}); choose another --state")
-    if isinstance(error, OperationalError) and "locked" in said:
-        return LedgerUnusable(f"{name}: another process has held it for more than {_BUSY_TIMEOUT} s")
-    return error

@@ -8,15 +8,18 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, Table, bindparam, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Row, bindparam, func, or_, select, update
 
 from worker.ledger import leases
 from worker.ledger.engine import Transaction
-from worker.ledger.leases import LEASE, Claim, claim_rows, write_back
+from worker.ledger.inserts import insert_into, insert_new
+from worker.ledger.leases import LEASE, Claim, claim_rows, is_in_hand, write_back
 from worker.ledger.tables import DONE, OPEN, alias, article, entry, match
 from worker.model import Article, Entry, Evidence, KnownEntry, Match, Reason
 from worker.url import canonical
+
+#: The part of a claim that is taken from the newest rows while there are more than it can take.
+FRESH = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +40,7 @@ def add(t: Transaction, new: Sequence[NewEntry], *, now: datetime) -> list[Entry
     """
     if not new:
         return []
-    insertion = _dialect(t).insert(entry).on_conflict_do_nothing().returning(entry.c.id, entry.c.feed_id, entry.c.key)
+    insertion = insert_into(t, entry).on_conflict_do_nothing().returning(entry.c.id, entry.c.feed_id, entry.c.key)
     ids = {(row.feed_id, row.key): row.id for row in t.execute(insertion, [_row(one, now) for one in new])}
     recorded = [one.entry for one in new if (one.entry.feed_id, one.entry.key) in ids]
     _add_aliases(t, [(e.feed_id, key, ids[e.feed_id, e.key]) for e in recorded for key in (*e.aliases, e.key)])
@@ -75,7 +78,7 @@ def add_aliases(t: Transaction, feed_id: str, keys: Mapping[str, int]) -> None:
 def _add_aliases(t: Transaction, found: Iterable[tuple[str, str, int]]) -> None:
     rows = [{"feed_id": feed_id, "key": key, "entry_id": entry_id} for feed_id, key, entry_id in dict.fromkeys(found)]
     if rows:
-        t.execute(_dialect(t).insert(alias).on_conflict_do_nothing(), rows)
+        t.execute(insert_into(t, alias).on_conflict_do_nothing(), rows)
 
 
 def known(t: Transaction, feed_id: str, keys: Iterable[str]) -> dict[str, KnownEntry]:
@@ -137,17 +140,6 @@ def _portions(values: list[Any], size: int = 500) -> Iterator[list[Any]]:
         yield values[start : start + size]
 
 
-def insert_new(t: Transaction, table: Table, values: dict[str, Any]) -> bool:
-    """Insert a row and return ``True``, or do nothing and return ``False`` when a unique key is taken."""
-    # The count of rows that an INSERT reports is not to be relied on: with psycopg it is -1 for a generated key.
-    insertion = _dialect(t).insert(table).values(**values).on_conflict_do_nothing()
-    return t.execute(insertion.returning(*table.primary_key.columns)).first() is not None
-
-
-def _dialect(t: Transaction) -> Any:  # noqa: ANN401 - a module of SQLAlchemy
-    return postgresql if t.dialect.name == "postgresql" else sqlite
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
     """An entry that is to be read."""
@@ -159,8 +151,12 @@ class Due:
 
 
 def claim(t: Transaction, *, now: datetime, limit: int) -> list[Claim[Due]]:
-    """Return at most ``limit`` entries that are due, claimed for ``LEASE``."""
-    rows = claim_rows(t, entry, now=now, limit=limit, lease=LEASE)
+    """Return at most ``limit`` entries that are due, claimed for ``LEASE``.
+
+    While more are due than ``limit``, some of them are the newest: what has just come in is read at once, however long
+    it takes to work off what is old.
+    """
+    rows = claim_rows(t, entry, now=now, limit=limit, lease=LEASE, fresh=FRESH)
     return [Claim(id=r.id, token=r.lease_token, attempt=r.attempt, value=_due(r)) for r in rows]
 
 
@@ -171,7 +167,7 @@ def release(t: Transaction, claims: Iterable[tuple[Claim[Due], datetime]]) -> No
 
 def pages_in_hand(t: Transaction, mine: Sequence[int]) -> set[str]:
     """Return the pages that are being read for entries other than ``mine``, in their canonical form."""
-    query = select(entry.c.page).where(entry.c.work == OPEN, entry.c.lease_until.is_not(None), entry.c.id.not_in(mine))
+    query = select(entry.c.page).where(is_in_hand(entry), entry.c.id.not_in(mine))
     return set(t.execute(query).scalars())
 
 

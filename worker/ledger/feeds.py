@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Row, bindparam, case, insert, select, type_coerce, update
 
-from worker.ledger import leases
+from worker.ledger import leases, turns
 from worker.ledger.engine import Transaction
 from worker.ledger.leases import LEASE, Claim, claim_rows
 from worker.ledger.tables import OFF, OPEN, Instant, feed
@@ -40,6 +40,7 @@ def sync(t: Transaction, feeds: Iterable[Feed], *, now: datetime) -> None:
     A feed that is new is due now. One that is configured no longer is not polled but remembered. A feed whose
     address changed forgets its validators and whatever had stopped it.
     """
+    turns.take(t, "configuration")
     known = {row.id: row for row in t.execute(select(feed))}
     wanted = {f.id: f for f in feeds}
     new = [_new(f, now) for feed_id, f in wanted.items() if feed_id not in known]
@@ -175,12 +176,6 @@ def resume(t: Transaction, feed_id: str, *, now: datetime) -> bool:
         .values(work=OPEN, state="failing", failures=0.0, due_at=now, address=None, moved_to=None, moved_count=0)
     )
     return changed.rowcount == 1
-
-
-def stop_unconfigured(t: Transaction, feed_ids: Iterable[str]) -> None:
-    """Have feeds that are configured no longer polled no more."""
-    gone = update(feed).where(feed.c.id.in_(list(feed_ids))).values(work=OFF, lease_until=None, lease_token=None)
-    t.execute(gone)
 
 
 def states(t: Transaction) -> Mapping[str, FeedState]:

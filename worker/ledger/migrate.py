@@ -7,25 +7,43 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, text
 
 from worker.errors import LedgerUnusable
+from worker.ledger.connections import READ_ONLY
 
 #: The newest revision in ``migrations/versions``; a test compares them.
-HEAD = "0002"
+HEAD = "0003"
 _SCRIPTS = Path(__file__).with_name("migrations")
+#: The name of the turn on PostgreSQL: a number that only wirewatch uses, the letters "wirewatc".
+_LOCK = 0x7769726577617463
+#: Seconds to wait for another process that migrates.
+_PATIENCE = 300
 
 
-def upgrade(engine: Engine, *, name: str) -> None:
+def upgrade(engine: Engine, *, name: str, other: str) -> None:
     """Bring the ledger behind ``engine`` to ``HEAD``, in one transaction; nothing is done when it is there.
+
+    Of several processes that come at once one does it, and the others wait for it. ``name`` and ``other`` are for
+    messages: which ledger it is, and how to take another.
 
     Raises:
         LedgerUnusable: the ledger was made by a newer version, or is the database of another program.
     """
-    with engine.connect() as connection:
-        current = revision(connection)
-        foreign = current is None and bool(set(inspect(connection).get_table_names()) - {"alembic_version"})
-    if current == HEAD:
+    with engine.connect().execution_options(**{READ_ONLY: True}) as connection:
+        if revision(connection) == HEAD:
+            return
+    # On SQLite to begin is to be alone already.
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE}s'")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        _upgrade(connection, name=name, other=other)
+
+
+def _upgrade(connection: Connection, *, name: str, other: str) -> None:
+    current = revision(connection)
+    if current == HEAD:  # somebody has done it meanwhile
         return
-    if foreign:
-        raise LedgerUnusable(f"{name}: holds the tables of something else; choose another --state")
+    if current is None and set(inspect(connection).get_table_names()) - {"alembic_version"}:
+        raise LedgerUnusable(f"{name}: holds the tables of something else; {other}")
     # Alembic is imported only when there is something to do: it costs more than opening the ledger.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
@@ -37,11 +55,10 @@ def upgrade(engine: Engine, *, name: str) -> None:
     if current is not None and current not in known:
         raise LedgerUnusable(
             f"{name}: was made by a newer wirewatch (schema {current}, this version knows {HEAD}); "
-            "upgrade wirewatch, or choose another --state"
+            f"upgrade wirewatch, or {other}"
         )
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, HEAD)
+    config.attributes["connection"] = connection
+    command.upgrade(config, HEAD)
 
 
 def revision(connection: Connection) -> str | None:

@@ -12,14 +12,15 @@ An alert that is started, with a lease that ran out, is in doubt: its worker die
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, distinct, exists, func, insert, select
+from sqlalchemy import ColumnElement, Row, and_, distinct, exists, func, insert, select, update
 
 from worker.ledger.engine import Transaction
-from worker.ledger.entries import evidence_from_json, evidence_to_json, get_article, insert_new
+from worker.ledger.entries import evidence_from_json, evidence_to_json, get_article
+from worker.ledger.inserts import insert_new
 from worker.ledger.leases import LEASE, Claim, claim_rows, hold, write_back
 from worker.ledger.tables import DONE, OPEN, UNKNOWN, alert, decision, delivery, member, story
 from worker.model import Alert, Delivery, Message, Reason, Role
@@ -109,12 +110,27 @@ def _first_of_line() -> ColumnElement[bool]:
 
 
 def begin(t: Transaction, claimed: Claim[Any], *, now: datetime) -> None:
-    """Write that the channel is about to be called. Commit before calling it.
+    """Write that the channel is about to be called, and renew the lease. Commit before calling it.
+
+    The lease counts from here, since the last alert of a batch may begin long after the claim. One that ran out is
+    renewed when nobody else has claimed the alert.
 
     Raises:
-        LeaseLost: another worker has claimed the alert meanwhile.
+        LeaseLost: another worker has claimed the alert meanwhile, or it was given back.
     """
-    hold(t, alert, claimed, started_at=now)
+    hold(t, alert, claimed, started_at=now, lease_until=now + LEASE)
+
+
+def release(t: Transaction, claims: Iterable[Claim[tuple[Alert, datetime | None]]]) -> None:
+    """Give back claims that were not begun, without counting their attempt. Others are left alone."""
+    for one in claims:
+        started_at = one.value[1]
+        same = alert.c.started_at.is_(None) if started_at is None else alert.c.started_at == started_at
+        t.execute(
+            update(alert)
+            .where(alert.c.id == one.id, alert.c.lease_token == one.token, same)
+            .values(attempt=max(one.attempt - 1, 0), lease_until=None, lease_token=None)
+        )
 
 
 def record(t: Transaction, claimed: Claim[Any], d: Delivery, *, due_at: datetime | None = None) -> None:
@@ -144,6 +160,17 @@ def add_delivery(t: Transaction, d: Delivery) -> None:
             remote_id=d.remote_id,
         )
     )
+
+
+def has_delivery(t: Transaction, d: Delivery) -> bool:
+    """Return whether this attempt stands in the record of deliveries already."""
+    same = (
+        delivery.c.alert_key == d.alert_key,
+        delivery.c.at == d.at,
+        delivery.c.attempt == d.attempt,
+        delivery.c.outcome == d.outcome,
+    )
+    return t.execute(select(delivery.c.id).where(*same).limit(1)).first() is not None
 
 
 def message(t: Transaction, a: Alert, *, topic: str) -> Message | None:

@@ -1,20 +1,17 @@
-"""Questions about the whole ledger: what is due, how much waits, which topics are in force."""
+"""Questions about the whole ledger: what is due, how much waits, what was told."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, insert, select
+from sqlalchemy import case, func, select
 
 from worker.ledger.engine import Transaction
+from worker.ledger.leases import is_in_hand, walk_indexes
 from worker.ledger.tables import DEAD, DONE, OPEN, UNKNOWN, alert, article, dead, entry, feed, match
-from worker.ledger.tables import snapshot as snapshot_table
+from worker.ledger.leases import is_in_hand, walk_indexes
 from worker.ledger.tables import story as story_table
-from worker.model import Topic
 
 _QUEUES = {"poll": feed, "read": entry, "deliver": alert}
 
@@ -24,10 +21,17 @@ def next_due(t: Transaction, queue: str, *, after: datetime | None = None) -> da
 
     For a row in hand that is when its lease has run out and it is due. With ``after`` only later times are looked at.
     """
+    # Two questions, each with an index of its own, so that a backlog costs nothing.
+    walk_indexes(t)
     table = _QUEUES[queue]
-    time = case((table.c.lease_until > table.c.due_at, table.c.lease_until), else_=table.c.due_at)
-    found = select(func.min(time)).where(table.c.work == OPEN)
-    return t.execute(found if after is None else found.where(time > after)).scalar()
+    c = table.c
+    waits = select(c.due_at).where(c.work == OPEN, c.lease_until.is_(None)).order_by(c.due_at).limit(1)
+    time = case((c.lease_until > c.due_at, c.lease_until), else_=c.due_at)
+    in_hand = select(func.min(time)).where(is_in_hand(table))
+    if after is not None:
+        waits, in_hand = waits.where(c.due_at > after), in_hand.where(time > after)
+    found = (t.execute(waits).scalar(), t.execute(in_hand).scalar())
+    return min((at for at in found if at is not None), default=None)
 
 
 def queues(t: Transaction, *, now: datetime) -> dict[str, dict[str, Any]]:
@@ -99,20 +103,3 @@ def counts(t: Transaction) -> dict[str, int]:
 def matched_pages(t: Transaction) -> set[str]:
     """Return the addresses of the articles that a topic has matched."""
     return set(t.execute(select(article.c.url).join(match, match.c.article_id == article.c.id)).scalars())
-
-
-def keep_snapshot(t: Transaction, topics: Sequence[Topic], *, now: datetime) -> None:
-    """Remember the topics in force, so that ``why`` can answer for them later; nothing when they are the last ones."""
-    values = json.loads(json.dumps([asdict(topic) for topic in topics]))
-    if _last_snapshot(t) != values:
-        t.execute(insert(snapshot_table).values(taken_at=now, topics=values))
-
-
-def topics_in_force(t: Transaction) -> tuple[Topic, ...] | None:
-    """Return the topics of the last snapshot, ``None`` when there was none."""
-    values = _last_snapshot(t)
-    return None if values is None else tuple(Topic.from_dict(value) for value in values)
-
-
-def _last_snapshot(t: Transaction) -> list[dict[str, Any]] | None:
-    return t.execute(select(snapshot_table.c.topics).order_by(snapshot_table.c.generation.desc()).limit(1)).scalar()

@@ -9,22 +9,19 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, insert, select, update
 
+from worker.ledger import turns
 from worker.ledger.engine import Transaction
-from worker.ledger.entries import insert_new
-from worker.ledger.tables import member, story, turn
+from worker.ledger.tables import member, story
 from worker.model import Member, Role, Story
-
-_TURN = "stories"
 
 
 def take_turn(t: Transaction) -> None:
     """Wait until no other transaction joins stories.
 
     What is read after this is what the join may rely on until the commit, so that two workers with two reports of
-    one event never open two stories. One row is written first: SQLite and PostgreSQL both make the others wait for it.
+    one event never open two stories.
     """
-    insert_new(t, turn, {"name": _TURN, "count": 0})
-    t.execute(update(turn).where(turn.c.name == _TURN).values(count=turn.c.count + 1))
+    turns.take(t, "stories")
 
 
 def active(t: Transaction, *, since: datetime, until: datetime) -> list[Story]:

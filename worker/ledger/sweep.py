@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, delete, func, select, true, type_coerce
 
 from worker.ledger.engine import Transaction
 from worker.ledger.retention import Retention
+from worker.ledger.snapshots import KEPT
 from worker.ledger.tables import (
     OPEN,
     Span,
@@ -22,6 +23,8 @@ from worker.ledger.tables import (
     feed,
     match,
     member,
+    progress,
+    snapshot,
     story,
 )
 
@@ -34,7 +37,8 @@ _BATCH = 1000
 def sweep(t: Transaction, retention: Retention, *, now: datetime) -> dict[str, int]:
     """Erase what is older than ``retention`` allows, at most ``_BATCH`` rows a table, and return how many went.
 
-    Work that is open is never erased, nor are the articles that open alerts speak of.
+    Work that is open is never erased, nor are the articles that open alerts speak of. Of configurations the last
+    ``KEPT`` stay, and of progress what was noted within the retention of dead letters.
     """
     waiting = select(alert.c.article_id).where(alert.c.work == OPEN)
     old_articles = select(article.c.id).where(
@@ -57,7 +61,15 @@ def sweep(t: Transaction, retention: Retention, *, now: datetime) -> dict[str, i
     }
     empty = ~select(member.c.story_id).where(member.c.story_id == story.c.id).exists()
     erased["story"] = _erase(t, story, empty, story.c.id)
+    erased["snapshot"] = _erase(t, snapshot, snapshot.c.generation <= _superseded(), snapshot.c.generation)
+    erased["progress"] = _erase(t, progress, progress.c.at < now - retention.dead, progress.c.name)
     return erased
+
+
+def _superseded() -> Any:  # noqa: ANN401 - SQLAlchemy's scalar subquery
+    """Return the newest generation that is not kept; ``NULL`` when all are."""
+    newest_first = select(snapshot.c.generation).order_by(snapshot.c.generation.desc())
+    return newest_first.offset(KEPT).limit(1).scalar_subquery()
 
 
 def _erase_entries(t: Transaction, condition: Any) -> int:  # noqa: ANN401 - SQLAlchemy's condition

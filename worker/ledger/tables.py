@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,6 +85,18 @@ def _work_columns() -> tuple[Column[Any], ...]:
     )
 
 
+def _work_indexes() -> tuple[Index, ...]:
+    """Return what keeps the cost of a claim the same however many rows wait.
+
+    One way to walk them by age from both ends, and one to the few that are in hand.
+    """
+    in_hand = text("lease_until IS NOT NULL")
+    return (
+        Index(None, "work", "due_at", "id"),
+        Index(None, "lease_until", sqlite_where=in_hand, postgresql_where=in_hand),
+    )
+
+
 feed = Table(
     "feed",
     metadata,
@@ -117,7 +130,7 @@ feed = Table(
     #: When a document of the feed was last parsed.
     Column("parsed_at", Instant),
     *_work_columns(),
-    Index(None, "work", "due_at"),
+    *_work_indexes(),
     Index(None, "host"),
 )
 
@@ -159,7 +172,7 @@ entry = Table(
     Column("article_id", Text),
     *_work_columns(),
     UniqueConstraint("feed_id", "key"),
-    Index(None, "work", "due_at"),
+    *_work_indexes(),
     Index(None, "feed_id", "title_key"),
 )
 
@@ -237,7 +250,7 @@ alert = Table(
     Column("sent_at", Instant),
     Column("remote_id", Text),
     *_work_columns(),
-    Index(None, "work", "due_at"),
+    *_work_indexes(),
     Index(None, "story_id", "topic_id", "channel_id"),
 )
 
@@ -284,6 +297,17 @@ snapshot = Table(
     Column("generation", _Id, primary_key=True),
     Column("taken_at", Instant, nullable=False),
     Column("topics", JSON, nullable=False),
+    #: The texts of the configuration files by name; ``NULL`` where a replay has its topics remembered.
+    Column("files", JSON(none_as_null=True)),
+)
+
+#: When parts of the service have last come round.
+progress = Table(
+    "progress",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("detail", Text, nullable=False, default="", server_default=""),
 )
 
 #: Rows that a transaction writes first to have the others wait: one name for each thing that needs an order.

@@ -1,7 +1,9 @@
 """A stage at work on the wall clock: many rows in hand at once, none of them waiting for another.
 
 A stage claims a batch, does it and records it. Here the doing is handed to threads, so that a row that takes its time
-(a publisher who sends a byte a second) holds its own place and no other; what is done is recorded together.
+(a publisher who sends a byte a second) holds its own place and no other; what is done is recorded together, by the
+flow's own thread. New rows are claimed only while somebody has said ``go``: in the service that is a Celery task, in a
+single process it is always so. What was in hand when the task ended is finished and recorded all the same.
 """
 
 from __future__ import annotations
@@ -11,13 +13,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from worker.errors import WirewatchError
+from worker.errors import DiskFull, LedgerAway, WirewatchError
+from worker.ledger import overview
 from worker.ledger.leases import Claim
 from worker.live.hands import Hands
-from worker.stages.pipeline import Outcome, Pipeline
+from worker.stages.pipeline import Outcome, Outdated, Pipeline
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -27,13 +30,17 @@ _log = logging.getLogger("wirewatch")
 _NAP = 0.25
 #: Seconds that a result waits for others, to be recorded with them in one transaction.
 _LINGER = 0.01
+#: Seconds after which a ledger that was away is asked again.
+_AGAIN = 1.0
+#: How often it is said that a ledger is away.
+_SAID = 30.0
 #: Seconds that a stop waits for what is in hand; the rest goes back to the ledger.
-_GRACE = 5.0
+GRACE = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps(Generic[T, D]):
-    """The functions of a stage, as ``worker.stages.poll`` and ``worker.stages.read`` have them."""
+    """The functions of a stage, as the modules of ``worker.stages`` have them."""
 
     claim: Callable[..., tuple[list[Claim[T]], list[Outcome]]]
     do: Callable[..., D]
@@ -42,66 +49,206 @@ class Steps(Generic[T, D]):
 
 
 class Flow(Generic[T, D]):
-    """One stage with its threads."""
+    """One stage with its threads.
 
-    def __init__(self, p: Pipeline, steps: Steps[T, D], *, room: int, name: str) -> None:
-        """Have at most ``room`` rows in hand at once."""
-        self._p = p
-        self._steps = steps
-        self._room = room
+    Args:
+        p: What the stage works with.
+        steps: The functions of the stage.
+        room: How many rows are in hand at once at most.
+        name: The stage: ``poll``, ``read`` or ``deliver``.
+        clock: Gives the time of the ledger.
+        heard: Is told what came of rows, in the flow's thread.
+    """
+
+    def __init__(
+        self,
+        p: Pipeline,
+        steps: Steps[T, D],
+        *,
+        room: int,
+        name: str,
+        clock: Callable[[], datetime],
+        heard: Callable[[Sequence[Outcome]], None] = lambda _: None,
+    ) -> None:
+        self.name = name
+        self._p, self._steps, self._room = p, steps, room
+        self._clock, self._heard = clock, heard
         self._hands: Hands[Any, D] = Hands(room, name=name)
         self._in_hand: dict[Any, Claim[T]] = {}
+        self._unrecorded: list[D] = []
         self._look_again = 0.0
+        self._said_again = 0.0
+        self._idle_since: float | None = None
+        self._going = threading.Event()
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        #: When the flow's thread last came round, on the monotonic clock: it hangs when that is long ago.
+        self.turned_at = time.monotonic()
+        #: Whether the ledger has a newer configuration than this flow works by.
+        self.outdated = False
+        #: What the ledger said when it could not be used; empty while it can be.
+        self.away = ""
+        #: What ended the flow, if anything has.
+        self.error: BaseException | None = None
 
-    def serve(self, *, clock: Callable[[], datetime], stop: threading.Event) -> None:
-        """Work until ``stop`` is set. What is in hand then is finished, or given back when it takes long."""
+    def start(self) -> None:
+        """Start the flow's thread; it claims nothing before ``go``."""
+        self._thread = threading.Thread(target=self._serve, name=f"{self.name}-flow", daemon=True)
+        self._thread.start()
+
+    def go(self) -> None:
+        """Claim from now on."""
+        self._idle_since = None
+        self._look_again = 0.0
+        self._going.set()
+
+    def halt(self) -> None:
+        """Claim nothing more; what is in hand is finished and recorded."""
+        self._going.clear()
+
+    @property
+    def busy(self) -> bool:
+        """Whether rows are in hand."""
+        return bool(self._in_hand or self._unrecorded)
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for more."""
+        return len(self._in_hand) >= self._room
+
+    def idle(self) -> bool:
+        """Return whether nothing is in hand, and at least two looks in a row found nothing to claim."""
+        since = self._idle_since
+        return since is not None and not self.busy and time.monotonic() - since > _NAP
+
+    def close(self, grace: float = GRACE) -> None:
+        """Finish what is in hand, or give back what takes longer than ``grace`` seconds, and end the thread."""
+        self.halt()
+        until = time.monotonic() + grace
+        while self.busy and self.error is None and time.monotonic() < until:
+            time.sleep(0.02)
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join(grace)
+        self._hands.close()
+        self._give_back()
+
+    def _give_back(self) -> None:
+        left, self._in_hand = list(self._in_hand.values()), {}
+        if not left:
+            return
         try:
-            while not stop.is_set():
-                self.turn(clock)
-            until = time.monotonic() + _GRACE
-            while self._in_hand and time.monotonic() < until:
-                self._record(self._hands.take(timeout=0.1), clock)
-        finally:
-            if self._in_hand:
-                self._steps.release(self._p, list(self._in_hand.values()), now=clock())
-            self._hands.close()
+            self._steps.release(self._p, left, now=self._clock())
+        except WirewatchError as error:
+            # Their leases run out by themselves.
+            _log.warning("%s rows=%d could not be given back: %s", self.name, len(left), error)
 
-    def turn(self, clock: Callable[[], datetime]) -> int:
+    def _serve(self) -> None:
+        try:
+            while not self._ended.is_set():
+                self.turn()
+                self.turned_at = time.monotonic()
+        except BaseException as error:  # noqa: BLE001 - whoever waits for this flow raises it, or ends the process
+            self.error = error
+            _log.exception("%s: the flow ended", self.name)
+
+    def turn(self) -> int:
         """Claim what there is room for, record what is done, and return how many rows were recorded."""
+        if self.away and not self._back():
+            return 0
+        try:
+            self._claim()
+            done = self._hands.take(timeout=self._wait(), linger=_LINGER)
+            return self._record(done)
+        except (LedgerAway, DiskFull) as error:
+            self._missed(error)
+            return 0
+
+    def _wait(self) -> float:
+        if not self._going.is_set() or self.full:
+            return _NAP
+        return min(max(self._look_again - time.monotonic(), 0.01), _NAP)
+
+    def _claim(self) -> None:
         free = self._room - len(self._in_hand)
         # A claim is a transaction: with few places free it waits until there are more, or until there is time.
-        if free and time.monotonic() >= self._look_again and (free * 4 >= self._room or not self._in_hand):
-            claims, outcomes = self._steps.claim(self._p, now=clock(), limit=free)
-            for claim in claims:
-                # By its mark: a row whose lease ran out, or that was changed, may be claimed while it is in hand.
-                self._in_hand[claim.mark] = claim
-                self._hands.give(claim.mark, self._work(claim, clock))
-            if len(claims) + len(outcomes) < free:
-                self._look_again = time.monotonic() + _NAP
-        wait = max(self._look_again - time.monotonic(), 0.01) if free else _NAP
-        return self._record(self._hands.take(timeout=wait, linger=_LINGER), clock)
+        worth_it = free * 4 >= self._room or not self._in_hand
+        if not (self._going.is_set() and free and worth_it and time.monotonic() >= self._look_again):
+            return
+        if self.outdated:
+            return
+        try:
+            claims, outcomes = self._steps.claim(self._p, now=self._clock(), limit=free)
+        except Outdated:
+            self.outdated = True
+            return
+        for claim in claims:
+            # By its mark: a row whose lease ran out, or that was changed, may be claimed while it is in hand.
+            self._in_hand[claim.mark] = claim
+            self._hands.give(claim.mark, self._work(claim))
+        if outcomes:
+            self._heard(outcomes)
+        if len(claims) + len(outcomes) < free:
+            self._look_again = time.monotonic() + _NAP
+        if claims or outcomes:
+            self._idle_since = None
+        elif self._idle_since is None:
+            self._idle_since = time.monotonic()
 
-    def _work(self, claim: Claim[T], clock: Callable[[], datetime]) -> Callable[[], D]:
-        return lambda: self._steps.do(self._p, claim, now=clock())
+    def _work(self, claim: Claim[T]) -> Callable[[], D]:
+        return lambda: self._steps.do(self._p, claim, now=self._clock())
 
-    def _record(self, done: Sequence[tuple[Any, D | None]], clock: Callable[[], datetime]) -> int:
+    def _record(self, done: Sequence[tuple[Any, D | None]]) -> int:
+        # Kept until it is written: a ledger that is away must not cost what was done.
+        self._unrecorded += [result for _, result in done if result is not None]
         for key, _ in done:
-            del self._in_hand[key]
-        results = [result for _, result in done if result is not None]
-        self._record_all(results, clock)
-        return len(results)
+            self._in_hand.pop(key, None)
+        count = len(self._unrecorded)
+        if count:
+            self._record_all(list(self._unrecorded))
+            self._unrecorded.clear()
+        return count
 
-    def _record_all(self, results: Sequence[D], clock: Callable[[], datetime]) -> None:
+    def _record_all(self, results: Sequence[D]) -> None:
         """Record results together; should one of them be impossible to record, the others are recorded without it."""
         try:
-            if results:
-                self._steps.record(self._p, results, now=clock())
+            self._heard(self._steps.record(self._p, results, now=self._clock()))
         except WirewatchError:  # the ledger itself
             raise
         except Exception:  # noqa: BLE001 - a mistake of ours in one row must not take the others with it
             if len(results) > 1:
                 for result in results:
-                    self._record_all([result], clock)
+                    self._record_all([result])
             else:
                 # Its attempt stays counted: it is tried again when the lease has run out, and after five it is dead.
                 _log.exception("unexpected error; the row is tried again when its lease has run out")
+
+    def _missed(self, error: WirewatchError) -> None:
+        if not self.away or time.monotonic() >= self._said_again:
+            _log.error("%s: %s; trying again", self.name, error)
+            self._said_again = time.monotonic() + _SAID
+        self.away = str(error)
+
+    def _back(self) -> bool:
+        """Return whether the ledger can be used again."""
+        self._ended.wait(_AGAIN)
+        try:
+            with self._p.ledger.write() as t:
+                overview.next_due(t, self.name)
+            self._record([])
+        except (LedgerAway, DiskFull) as error:
+            self._missed(error)
+            return False
+        _log.warning("%s: the ledger answers again", self.name)
+        self.away = ""
+        return True
+
+    def due_within(self, span: timedelta) -> bool:
+        """Return whether something becomes due within ``span``.
+
+        What is due already and was not claimed is not to be had now: an alert waits for one before it.
+        """
+        now = self._clock()
+        with self._p.ledger.read() as t:
+            due = overview.next_due(t, self.name, after=now)
+        return due is not None and due <= now + span

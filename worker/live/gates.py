@@ -18,14 +18,13 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Final, cast
 
 from redis import Redis
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
+from worker.live.broker import Broker, open_broker
 from worker.web.gates import BUSY, FAILURES, HORIZON, IDLE, LEASE, LONGEST_HOLD, LONGEST_SHUT, SHUT, Closed, LocalGates
 from worker.web.network import Network
 
@@ -41,16 +40,6 @@ _SAID: Final = timedelta(minutes=1)
 #: A little longer than robots.txt is remembered (RFC 9309 section 2.4), which is where gaps come from.
 _GAP_KEPT: Final = timedelta(hours=25)
 _MICROSECOND: Final = timedelta(microseconds=1)
-#: What redis-py calls the schemes that people write.
-_SCHEMES: Final = {
-    "redis": "redis",
-    "rediss": "rediss",
-    "unix": "unix",
-    "valkey": "redis",
-    "valkeys": "rediss",
-    "redis+socket": "unix",
-    "valkey+unix": "unix",
-}
 
 
 def _us(span: timedelta) -> int:
@@ -160,13 +149,13 @@ class RedisGates:
     """Gates that are the same for everybody who uses one server; while it does not answer, those of this process.
 
     Args:
-        server: The URL of a Redis or Valkey server, or a client for one.
+        server: A Redis or Valkey server, its URL, or a client for one.
         network: Says how many at once and how far apart.
         again: How long a server that did not answer is left alone.
     """
 
-    def __init__(self, server: str | Redis, network: Network, *, again: timedelta = _AGAIN) -> None:
-        self._client = _client(server) if isinstance(server, str) else server
+    def __init__(self, server: str | Broker | Redis, network: Network, *, again: timedelta = _AGAIN) -> None:
+        self._client = _client(server)
         self._network, self._again = network, again
         self._local = LocalGates(network)
         self._scripts = {
@@ -246,31 +235,25 @@ class RedisGates:
         return self._token
 
 
-def open_gates(broker: str, network: Network) -> LocalGates | RedisGates:
-    """Return the gates that ``broker`` (of service.yaml) stands for.
+def open_gates(broker: str | Broker, network: Network) -> LocalGates | RedisGates:
+    """Return the gates that are shared through ``broker``: an opened one, or what ``broker`` of service.yaml says.
 
-    Through ``embedded`` nobody else can be reached yet, and a sentinel does not say for which server it is asked: the
-    gates are those of this process then.
+    ``embedded`` alone says nothing of where that server is: the gates are those of this process then.
+
+    Raises:
+        worker.errors.ConfigError: there is no such broker.
     """
     if network.per_host_gap:
         # From its gate to its host one request takes a little longer than another, and the host counts there.
         network = replace(network, per_host_gap=network.per_host_gap + _ON_THE_WAY)
-    if broker.partition("://")[0].lower() in _SCHEMES:
-        return RedisGates(broker, network)
-    if broker != "embedded":
-        _log.warning("host gates are not shared through this kind of broker: each process is polite to hosts by itself")
-    return LocalGates(network)
+    return LocalGates(network) if broker == "embedded" else RedisGates(broker, network)
 
 
-def _client(url: str) -> Redis:
-    scheme, _, rest = url.partition("://")
-    return Redis.from_url(
-        f"{_SCHEMES[scheme.lower()]}://{rest}",
-        socket_timeout=_TIMEOUT,
-        socket_connect_timeout=_TIMEOUT,
-        # Once more for a connection that the server has closed meanwhile; what takes too long is not asked twice.
-        retry=Retry(NoBackoff(), 1, supported_errors=(NoConnection,)),
-    )
+def _client(server: str | Broker | Redis) -> Redis:
+    if isinstance(server, Redis):
+        return server
+    broker = server if isinstance(server, Broker) else open_broker(server, socket=Path())
+    return broker.client(timeout=_TIMEOUT, name="wirewatch-gates")
 
 
 def _closed(name: bytes | str, wait: int, now: datetime) -> Closed:

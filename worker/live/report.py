@@ -1,25 +1,35 @@
-"""The state of the service, read off the ledger: what ``wirewatch status`` shows."""
+"""The state of the service, read off the ledger: what ``wirewatch status`` shows.
+
+Health is progress that the ledger shows, and not a process that answers: a worker that has lost its broker still
+answers when it is pinged, and receives nothing any more.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from worker.channels.base import timestamp
-from worker.ledger import feeds, overview
+from worker.ledger import feeds, overview, progress, snapshots
 from worker.ledger.engine import Ledger
+from worker.ledger.progress import Progress
 from worker.model import Feed, FeedState
 from worker.settings import Settings
 from worker.url import shown
 
-#: Work that is due for longer than this says that nobody is working.
+#: Work that is due for longer than this, with nothing in hand, says that nobody is working.
 _STALLED = timedelta(minutes=5)
+#: Each part of the service comes round at least every 20 s; without a sign for longer than this it is missing.
+_MISSING = timedelta(seconds=75)
+#: The parts that are needed.
+_PARTS = ("tick", "poll", "read", "deliver")
 
 
 def report(ledger: Ledger, settings: Settings, *, now: datetime, recorded: bool = False) -> dict[str, Any]:
     """Return the object of ``status --json``; ``why_not`` says what keeps it from being ready.
 
-    Nobody polls the feeds of a ``recorded`` ledger, that of a replay, any more, so those polls keep nothing waiting.
+    Nobody works on a ``recorded`` ledger, that of a replay, any more, so nobody is missed there.
     """
     with ledger.read() as t:
         states, urls = feeds.states(t), feeds.addresses(t)
@@ -27,14 +37,12 @@ def report(ledger: Ledger, settings: Settings, *, now: datetime, recorded: bool 
         channels = overview.channels(t)
         matched = overview.topics(t)
         dead_letters = overview.dead_count(t)
+        seen = progress.read(t)
+        configuration = snapshots.latest(t)
     configured = {feed.id: feed for feed in settings.feeds}
     if recorded:  # the feeds of a replay are its own
         configured |= {name: Feed(id=name, url=url, outlet=name) for name, url in urls.items()}
-    why_not = [
-        f"queue {name}: the oldest row has waited {queue['oldest_s']:.0f} s; is a worker running?"
-        for name, queue in queues.items()
-        if queue["oldest_s"] > _STALLED.total_seconds() and not (recorded and name == "poll")
-    ]
+    why_not = [] if recorded else [*_missing(seen, now), *_stalled(queues)]
     return {
         "ready": not why_not,
         "why_not": why_not,
@@ -42,6 +50,11 @@ def report(ledger: Ledger, settings: Settings, *, now: datetime, recorded: bool 
         # Feeds that offer to tell of news by themselves; nobody subscribes to them yet.
         "hubs": sum(state.hints.hub is not None for state in states.values()),
         "queues": queues,
+        "progress": {name: timestamp(found.at) for name, found in sorted(seen.items())},
+        "configuration": {
+            "generation": configuration.generation if configuration else 0,
+            "taken_at": timestamp(configuration.taken_at) if configuration else None,
+        },
         "channels": [_channel(name, channels.get(name, {})) for name in dict.fromkeys((*settings.channels, *channels))],
         "dead": dead_letters,
         "topics": [_topic(topic.id, matched.get(topic.id, {})) for topic in settings.topics],
@@ -56,10 +69,36 @@ def nothing_yet(settings: Settings, reason: str) -> dict[str, Any]:
         "feeds": [_feed(FeedState(feed_id=feed.id, interval=feed.interval), feed.url, feed) for feed in settings.feeds],
         "hubs": 0,
         "queues": {},
+        "progress": {},
+        "configuration": {"generation": 0, "taken_at": None},
         "channels": [_channel(name, {}) for name in settings.channels],
         "dead": 0,
         "topics": [_topic(topic.id, {}) for topic in settings.topics],
     }
+
+
+def _missing(seen: Mapping[str, Progress], now: datetime) -> list[str]:
+    """Return which parts of the service have shown no sign for too long."""
+    if not any(part in seen for part in _PARTS):
+        return ["nothing has worked on this ledger yet; start `wirewatch run`"]
+    found = []
+    for part in _PARTS:
+        name = "scheduler" if part == "tick" else f"worker {part}"
+        if part not in seen:
+            found.append(f"{name}: no sign of one yet")
+        elif now - seen[part].at > _MISSING:
+            quiet = (now - seen[part].at).total_seconds()
+            found.append(f"{name}: no sign for {quiet:.0f} s; is `wirewatch run` running?")
+    return found
+
+
+def _stalled(queues: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the queues in which work waits while nobody has any in hand."""
+    return [
+        f"queue {name}: the oldest row has waited {queue['oldest_s']:.0f} s and nothing is in hand"
+        for name, queue in queues.items()
+        if queue["oldest_s"] > _STALLED.total_seconds() and not queue["leased"]
+    ]
 
 
 def _channel(channel_id: str, found: dict[str, Any]) -> dict[str, Any]:

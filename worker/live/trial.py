@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,10 @@ from worker.feeds.decisions import Poll
 from worker.feeds.document import Document
 from worker.feeds.identity import identities
 from worker.ledger import entries, feeds
-from worker.ledger.engine import open_file
 from worker.live.cage import Cage
 from worker.live.readers import caged
 from worker.model import Entry, Feed, FeedState, KnownEntry, Reason
-from worker.settings import Settings
+from worker.settings import Service, Settings
 from worker.url import host, shown
 from worker.web.client import LiveWeb
 from worker.web.response import Response
@@ -27,13 +27,16 @@ from worker.web.response import Response
 def trial(settings: Settings, feed: Feed | str, *, state: Path, now: datetime) -> dict[str, Any]:
     """Return what one unconditional poll of a configured feed, or of an address, shows and would lead to.
 
-    What the ledger in ``state`` knows of a configured feed is taken into account, if there is one.
+    What the service's ledger knows of a configured feed is taken into account, if there is one.
+
+    Raises:
+        worker.errors.LedgerError: there is one and it cannot be used.
     """
     if isinstance(feed, str):
         feed = Feed(id="trial", url=feed, outlet=host(feed) or feed)
         past, known = FeedState(feed_id=feed.id), dict[str, KnownEntry]()
     else:
-        past, known = _remembered(state / build.SERVICE_LEDGER, feed)
+        past, known = _remembered(settings.service, state, feed)
     response, document, poll = _asked(settings, feed, past, known, now)
     return {
         "url": shown(feed.url),
@@ -54,16 +57,12 @@ def trial(settings: Settings, feed: Feed | str, *, state: Path, now: datetime) -
     }
 
 
-def _remembered(ledger_file: Path, feed: Feed) -> tuple[FeedState, dict[str, KnownEntry]]:
+def _remembered(service: Service, state: Path, feed: Feed) -> tuple[FeedState, dict[str, KnownEntry]]:
     nothing = FeedState(feed_id=feed.id)
-    if not ledger_file.exists():
+    if not build.ledger_exists(service, state):
         return nothing, {}
-    ledger = open_file(ledger_file)
-    try:
-        with ledger.read() as t:
-            return feeds.states(t).get(feed.id, nothing), entries.known_of(t, feed.id)
-    finally:
-        ledger.close()
+    with closing(build.open_ledger(service, state)) as ledger, ledger.read() as t:
+        return feeds.states(t).get(feed.id, nothing), entries.known_of(t, feed.id)
 
 
 def _asked(

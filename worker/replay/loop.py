@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol, TypeAlias
 
 from worker.errors import WirewatchError
 from worker.ledger import feeds, overview
@@ -15,7 +15,14 @@ from worker.stages.pipeline import Outcome, Pipeline
 #: Moments that one replay may have; a replay of a year of a thousand feeds has fewer.
 _MAX_MOMENTS = 5_000_000
 _STOPPED = ("gone", "disabled")
-_STAGES = {"poll": poll, "read": read, "deliver": deliver}
+#: Does what is due at a stage and returns what came of it.
+Runner: TypeAlias = Callable[[Pipeline, datetime], Sequence[Outcome]]
+#: The stages in their order, each in this process.
+RUNNERS: Final[Mapping[str, Runner]] = {
+    "poll": lambda p, now: poll.run(p, now=now),
+    "read": lambda p, now: read.run(p, now=now),
+    "deliver": lambda p, now: deliver.run(p, now=now),
+}
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -28,11 +35,17 @@ class Changing(Protocol):
 
 
 def play(
-    p: Pipeline, web: Changing, *, start: datetime, each: Callable[[Sequence[Outcome], datetime], None]
+    p: Pipeline,
+    web: Changing,
+    *,
+    start: datetime,
+    each: Callable[[Sequence[Outcome], datetime], None],
+    runners: Mapping[str, Runner] = RUNNERS,
 ) -> datetime:
     """Run the stages from ``start`` until the recording is told to its end, and return when that was.
 
-    ``each`` hears what was done at every moment. Nothing waits: when nothing is due, the clock jumps.
+    ``each`` hears what was done at every moment. Nothing waits: when nothing is due, the clock jumps. ``runners`` are
+    the stages, here or in other processes.
 
     Raises:
         WirewatchError: the replay does not come to an end.
@@ -44,7 +57,7 @@ def play(
         if not due:
             return now
         now = max(now, min(due.values()))
-        outcomes = [o for name, stage in _STAGES.items() if due.get(name, _NEVER) <= now for o in stage.run(p, now=now)]
+        outcomes = [o for name, run in runners.items() if due.get(name, _NEVER) <= now for o in run(p, now)]
         each(outcomes, now)
         # What is due and yet not to be had waits for something else that is due later.
         idle = not outcomes
@@ -57,7 +70,7 @@ def _due(p: Pipeline, web: Changing, *, after: datetime | None) -> dict[str, dat
     Empty when all that was recorded has been polled, read and delivered; polls that can show nothing new do not count.
     """
     with p.ledger.read() as t:
-        found = {name: overview.next_due(t, name, after=after) for name in _STAGES}
+        found = {name: overview.next_due(t, name, after=after) for name in RUNNERS}
         due = {name: time for name, time in found.items() if time is not None}
         if due.keys() <= {"poll"} and not _is_behind(t, p, web):
             return {}

@@ -6,27 +6,29 @@ import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from worker import build
 from worker.errors import LedgerUnusable
 from worker.feeds.polling import Polling
-from worker.ledger import dead, feeds, overview
+from worker.ledger import dead, feeds, overview, snapshots
 from worker.ledger.engine import Ledger
 from worker.model import Reason
 from worker.replay.lock import alone
-from worker.replay.loop import play
+from worker.replay.loop import RUNNERS, Runner, play
 from worker.replay.recorder import Recorder
 from worker.replay.recording import Recording
 from worker.settings import Settings
-from worker.stages.pipeline import Outcome
+from worker.stages.pipeline import Matcher, Outcome, Pipeline, Readers
+from worker.topics import compile_topics
 from worker.topics.meant import Meaning
 from worker.url import canonical
+from worker.web.response import Web
 
 #: In the state directory: what the recorders were sent, and the ledger of a replay that was not asked to keep one.
 ALERTS = "alerts.jsonl"
@@ -35,6 +37,8 @@ LAST = "last-replay"
 _COMPARED = frozenset(
     ("alert", "topic", "story", "role", "article", "title", "outlet", "channel", "at", "articles", "evidence", "linked")
 )
+#: Runners of the stages for as long as they are needed.
+Elsewhere: TypeAlias = Callable[[Callable[[dict[str, Any]], None]], AbstractContextManager[Mapping[str, Runner]]]
 _FAILED = frozenset((Reason.DEAD, Reason.FETCH_FAILED, Reason.NOT_A_FEED, Reason.UNKNOWN, Reason.NO_TEXT))
 
 
@@ -90,11 +94,13 @@ def run(
     progress: Callable[[Tally, datetime], None],
     recorder: type[Recorder] = Recorder,
     meaning: Meaning | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Result:
     """Replay ``recording`` into the ledger in ``state`` and return what was told.
 
     ``heard`` is called for each alert as it is sent, ``progress`` at every moment; ``recorder`` makes the channels;
-    ``meaning`` decides by meaning.
+    ``meaning`` decides by meaning. ``elsewhere`` gives runners of the stages in other processes, over the same ledger;
+    it is called with what hears of alerts when the ledger stands, and closed at the end.
     A second replay into the same ``state`` waits for the first to end.
 
     Raises:
@@ -111,29 +117,56 @@ def run(
         tally.add(outcomes)
         progress(tally, now)
 
-    with alone(state), closing(build.open_ledger(state, build.REPLAY_LEDGER)) as ledger:
+    with alone(state), closing(build.open_replay_ledger(state)) as ledger:
         told(state)  # a file that cannot be read afterwards is better known before
         web = recording.web()
-        names = {canonical(article.url): article.id for article in recording.articles}
-        p = build.pipeline(
+        p = pipeline(
+            recording,
             settings,
             ledger=ledger,
             web=web,
-            channels={
-                name: recorder(name, state / ALERTS, names=names, heard=sent)
-                for name in build.channel_ids(settings, settings.topics)
-            },
-            # Nothing needs to be spread where nobody else works, and every run must be the same.
-            jitter=lambda: 0.0,
-            feeds=recording.feeds,
-            polling=_polling(settings.service.polling, recording),
-            meaning=meaning,
+            state=state,
+            heard=sent,
+            recorder=recorder,
+            matcher=compile_topics(settings.topics, meaning=meaning),
         )
         with ledger.write() as t:
             feeds.sync(t, recording.feeds, now=recording.start)
-            overview.keep_snapshot(t, settings.topics, now=recording.start)
-        play(p, web, start=recording.start, each=each)
+            snapshots.keep(t, topics=settings.topics, files=None, now=recording.start)
+        with elsewhere(sent) if elsewhere else nullcontext(RUNNERS) as runners:
+            play(p, web, start=recording.start, each=each, runners=runners)
         return _result(ledger, recording, state, tally)
+
+
+def pipeline(
+    recording: Recording,
+    settings: Settings,
+    *,
+    ledger: Ledger,
+    web: Web,
+    state: Path,
+    heard: Callable[[dict[str, Any]], None],
+    matcher: Matcher,
+    recorder: type[Recorder] = Recorder,
+    readers: Readers | None = None,
+) -> Pipeline:
+    """Return the pipeline of a replay: the recording's feeds, ``web``, and channels that record."""
+    names = {canonical(article.url): article.id for article in recording.articles}
+    return build.pipeline(
+        settings,
+        ledger=ledger,
+        web=web,
+        channels={
+            name: recorder(name, state / ALERTS, names=names, heard=heard)
+            for name in build.channel_ids(settings, settings.topics)
+        },
+        # Nothing needs to be spread where nobody else works, and every run must be the same.
+        jitter=lambda: 0.0,
+        feeds=recording.feeds,
+        polling=_polling(settings.service.polling, recording),
+        matcher=matcher,
+        readers=readers,
+    )
 
 
 def _polling(configured: Polling, recording: Recording) -> Polling:
@@ -193,6 +226,20 @@ def told(state: Path) -> list[dict[str, Any]]:
     return [_line(path, number, line) for number, line in enumerate(lines, start=1) if line]
 
 
+class Told:
+    """Follows the recorders' file of a state directory."""
+
+    def __init__(self, state: Path) -> None:
+        """Begin behind what it holds now."""
+        self._path, self._count = state / ALERTS, len(told(state))
+
+    def new(self) -> list[dict[str, Any]]:
+        """Return the alerts that have come since the last call."""
+        found = told(self._path.parent)[self._count :]
+        self._count += len(found)
+        return found
+
+
 def _line(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         alert = json.loads(line)
@@ -224,6 +271,6 @@ def scratch(keep_in: Path) -> Iterator[Path]:
 
 
 def ledgers(state: Path) -> list[Path]:
-    """Return the ledgers under a state directory that questions are answered from, the service's own first."""
-    places = (state / build.SERVICE_LEDGER, state / build.REPLAY_LEDGER, state / LAST / build.REPLAY_LEDGER)
+    """Return the ledgers of replays under a state directory, that of the state itself first."""
+    places = (state / build.REPLAY_LEDGER, state / LAST / build.REPLAY_LEDGER)
     return [place for place in places if place.exists()]

@@ -6,7 +6,7 @@ value that came from the environment, a secret, or a URL.
 """
 
 from worker.settings.checking import Report, check, render
-from worker.settings.loading import load, load_service, load_topics, topics_and_warnings
+from worker.settings.loading import Taken, load, load_files, load_service, load_topics, take, topics_and_warnings
 from worker.settings.units import duration, size
 from worker.settings.values import Console, Heartbeat, Judge, Meaning, Service, Settings
 
@@ -18,12 +18,15 @@ __all__ = [
     "Report",
     "Service",
     "Settings",
+    "Taken",
     "check",
     "duration",
     "load",
+    "load_files",
     "load_service",
     "load_topics",
     "render",
     "size",
+    "take",
     "topics_and_warnings",
 ]

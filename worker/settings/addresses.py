@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import urlsplit
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
 
 from worker.settings.words import listed, shown
 
-_BROKERS = ("redis", "rediss", "sentinel", "valkey")
-#: A server of this machine, in Celery's way of writing it.
-_SOCKET = re.compile(r"redis\+socket:///[^\s?#]+(?:\?[\w=&]*)?")
+_BROKERS = ("redis", "rediss", "valkey", "valkeys", "sentinel")
+#: A server of this machine, in Celery's way of writing it and in those of others.
+_SOCKET = re.compile(r"(?:redis\+socket|valkey\+unix|unix)://(?:[^\s/?#@]*@)?/[^\s?#]+(?:\?[\w=&]*)?")
 _LEDGERS = ("postgresql+psycopg",)
 _OTHER_POSTGRES = re.compile(r"postgres(?:ql)?(?:\+\w+)?")
 _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f]")
 _LISTEN = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\s\[\]/]+):(?P<port>[0-9]{1,5})")
 _LAST_PORT = 65_535
+_DATABASE = re.compile(r"/?[0-9]{0,5}")
+_SENTINEL = re.compile(r"sentinel://", re.IGNORECASE)
+#: What stands in a read-back URL where the key of the alert goes.
+ALERT: Final = "{alert}"
 
 
 def web_url(value: str) -> str:
@@ -33,22 +38,63 @@ def web_url(value: str) -> str:
     return value
 
 
+def read_back(value: str) -> str:
+    """Return ``value``, an http(s) URL with ``{alert}`` in its path or query; an empty one is none and comes back.
+
+    Raises:
+        ValueError: It is neither; the text never shows the URL.
+    """
+    if not value:
+        return value
+    web_url(value.replace(ALERT, "x"))
+    if ALERT not in value.partition("://")[2].partition("/")[2]:
+        raise ValueError(f"expected a URL with {ALERT}, where the key of the alert goes, after the host")
+    return value
+
+
 def broker(value: str) -> str:
-    """Return ``value``: ``embedded``, or the URL of a Redis or Valkey server.
+    """Return ``value``: ``embedded``, or the URL of a Redis or Valkey server, or of the sentinels that know it.
 
     Raises:
         ValueError: It is neither.
     """
-    if value == "embedded":
+    if value == "embedded" or _SOCKET.fullmatch(value):
         return value
-    schemes = listed(f"{scheme}://" for scheme in _BROKERS)
-    if _SOCKET.fullmatch(value):
-        return value
-    if urlsplit_scheme(value) not in _BROKERS:
+    scheme = urlsplit_scheme(value)
+    if scheme not in _BROKERS:
+        schemes = listed([*(f"{scheme}://" for scheme in _BROKERS), "redis+socket:///"])
         raise ValueError(f"expected embedded, or a URL that begins with {schemes}")
-    if urlsplit_scheme(value) != "sentinel":  # several servers stand there, parted by ";"
-        _parts(value)
+    if scheme == "sentinel":
+        _expect_sentinels(value)
+    else:
+        _expect_server(value)
     return value
+
+
+def _expect_server(value: str) -> None:
+    _parts(value)
+    if not _DATABASE.fullmatch(urlsplit(value).path):
+        raise ValueError("after the host comes the number of the database, as in redis://host:6379/0")
+
+
+def _expect_sentinels(value: str) -> None:
+    """Do nothing for sentinels parted by ``;``, with the name of the master that they know in the query.
+
+    Raises:
+        ValueError: A host or the name is missing.
+
+    Source: Celery, "Using Redis", "Sentinel", where each sentinel but the first may bring the scheme again, and where
+    the name is a transport option (``master_name``), for which our URL has a query. ``worker.live.broker`` opens it.
+    """
+    named = False
+    servers = [f"sentinel://{_SENTINEL.sub('', server, count=1)}" for server in value.split(";")]
+    for server in servers:
+        if "," in _parts(server)[1]:
+            raise ValueError("sentinels are parted by a semicolon: sentinel://host1:26379;host2:26379/0")
+        _expect_server(server)
+        named |= bool(dict(parse_qsl(urlsplit(server).query)).get("master_name"))
+    if not named:
+        raise ValueError("sentinels need the name of the master that they watch; end the URL with ?master_name=NAME")
 
 
 def ledger(value: str) -> str:

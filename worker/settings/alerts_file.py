@@ -21,6 +21,7 @@ from worker.settings.fields import (
     Networks,
     Pause,
     QuietHours,
+    ReadBack,
     Shape,
     Text,
     Texts,
@@ -59,6 +60,7 @@ class _Slack(_Channel):
 class _Webhook(_Channel):
     url: Url
     secret: str = ""
+    read_back: ReadBack = ""
     allow_private: Networks = False
     format: Annotated[str, choice("standard", "cloudevents")] = "standard"
 

@@ -12,9 +12,10 @@ from worker.errors import Problem
 from worker.model import Feed
 from worker.settings.document import Document, Keys
 from worker.settings.fields import Flag, Headers, Id, Language, Names, Networks, Shape, Span, Text, Url
-from worker.settings.opml import Outline, feed_id, outlet, read_opml
+from worker.settings.opml import Outline, feed_id, opml_of, outlet
 from worker.settings.part import Part, Placed
 from worker.settings.shape import check_shape, label, repeated
+from worker.settings.sources import Folder, Source
 from worker.url import canonical, host
 
 
@@ -40,17 +41,19 @@ class _File(Shape):
     opml: Names = Field(default_factory=list)
 
 
-def read_feeds(document: Document) -> Part[tuple[Placed[Feed], ...]]:
+def read_feeds(document: Document, source: Source | None = None) -> Part[tuple[Placed[Feed], ...]]:
     """Return the feeds of ``feeds.yaml`` and of the OPML files that it names, in this order, each once.
 
     A feed without ``id`` is known by its URL without the scheme; one without ``outlet`` by its host.
     ``defaults`` stand in for the keys that a feed does not have; ``headers`` of both are joined. What ``feeds.yaml``
-    says of a feed holds before what an OPML file says. Those files are looked for beside ``feeds.yaml``.
+    says of a feed holds before what an OPML file says. Those files are in ``source``; without one, beside
+    ``feeds.yaml``.
     """
+    source = source or Folder(Path(document.file).parent)
     file = check_shape(_File, document, ())
     defaults = check_shape(_Defaults, document, ("defaults",))
     own = _own(document, len(file.value.feeds) if file.value else 0, defaults.value)
-    listed = _listed(document, file.value.opml if file.value else [], defaults.value, own)
+    listed = _listed(document, file.value.opml if file.value else [], defaults.value, own, source)
     return Part(
         document=document,
         value=(*own.feeds, *listed.feeds),
@@ -96,9 +99,8 @@ def _own(document: Document, count: int, defaults: _Defaults | None) -> _Found:
     return _Found(feeds=tuple(feeds), problems=tuple(problems), warnings=_twice(document, urls))
 
 
-def _listed(document: Document, names: list[str], defaults: _Defaults | None, own: _Found) -> _Found:
+def _listed(document: Document, names: list[str], defaults: _Defaults | None, own: _Found, source: Source) -> _Found:
     """Return the feeds of the OPML files ``names`` that are not among ``own``."""
-    folder = Path(document.file).parent
     feeds: list[Placed[Feed]] = []
     problems: list[Problem] = []
     warnings: list[Problem] = []
@@ -107,11 +109,11 @@ def _listed(document: Document, names: list[str], defaults: _Defaults | None, ow
     ids = {feed.value.id for feed in own.feeds}
     for index, name in enumerate(names):
         keys: Keys = ("opml", index)
-        path = folder / name
-        if not path.is_file():
-            problems.append(document.problem(keys, f"{label(keys)}: there is no such file in {folder}"))
+        found = source.opml(label(keys), name)
+        if found is None:
+            problems.append(document.problem(keys, f"{label(keys)}: there is no such file in {source.place}"))
             continue
-        opml = read_opml(path)
+        opml = opml_of(found)
         files.append(opml.file)
         problems += opml.problems
         warnings += opml.warnings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from worker.errors import ConfigError, Problem
@@ -13,14 +13,15 @@ from worker.settings.document import Document
 from worker.settings.feeds_file import read_feeds
 from worker.settings.not_yet import not_yet
 from worker.settings.part import Part
+from worker.settings.reading import document as document_of
 from worker.settings.reading import read
 from worker.settings.references import hurried_feeds, silent_topics, unknown_channels, unknown_topics
 from worker.settings.service_file import read_service
+from worker.settings.sources import FILES, Copies, Folder, Source
 from worker.settings.topics_file import Topics, read_topics
 from worker.settings.values import Service, Settings
 from worker.settings.words import listed, meant
 
-FILES = ("feeds.yaml", "service.yaml", "alerts.yaml", "topics.yaml")
 _YAML = (".yaml", ".yml")
 
 
@@ -38,10 +39,45 @@ def load(
     Raises:
         ConfigError: With all problems of all files.
     """
-    found = survey(config_dir, env, required=required, topics_file=topics_file)
-    if found.problems:
-        raise ConfigError(*found.problems)
-    return found.settings
+    return _settings(survey(config_dir, env, required=required, topics_file=topics_file))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """Settings, and copies of the files that they were read from, for ``load_files``.
+
+    The copies hold the files as they are, their variables unsubstituted. What somebody wrote into them in plain text
+    is in them too: never log them.
+    """
+
+    settings: Settings
+    #: By name: those of ``FILES`` that exist, and ``opml[0]``, ``opml[1]``, ... in the order of the key ``opml``.
+    files: Mapping[str, str] = field(repr=False)
+
+
+def take(config_dir: Path, env: Mapping[str, str], *, required: bool = False) -> Taken:
+    """Return what ``load`` returns, with copies of the very bytes that it was read from. Arguments are its own.
+
+    Raises:
+        ConfigError: With all problems of all files.
+    """
+    folder = Folder(config_dir)
+    missing, odd = _directory(config_dir, required=required)
+    settings = _settings(_surveyed(folder, env, missing=missing, odd=odd))
+    return Taken(settings=settings, files=folder.taken)
+
+
+def load_files(files: Mapping[str, str], env: Mapping[str, str]) -> Settings:
+    """Return the settings of the copies that ``take`` made, here or elsewhere; the directory is not needed.
+
+    Variables come from ``env``, and models that are directories must be here as well. Files are called by the names of
+    their copies.
+
+    Raises:
+        ConfigError: With all problems of all files: a variable that is not set here, for one.
+    """
+    odd = tuple(_unread(Path(name)) for name in sorted(files) if Path(name).suffix in _YAML and name not in FILES)
+    return _settings(_surveyed(Copies(files), env, odd=odd))
 
 
 def load_service(config_dir: Path, env: Mapping[str, str]) -> Service:
@@ -95,11 +131,30 @@ def survey(
     config_dir: Path, env: Mapping[str, str], *, required: bool = False, topics_file: Path | None = None
 ) -> Survey:
     """Return what ``load`` returns together with all problems, raising none. Arguments are those of ``load``."""
-    paths = {name: config_dir / name for name in FILES} | ({"topics.yaml": topics_file} if topics_file else {})
-    present = [name for name, path in paths.items() if path.exists() or path == topics_file]
-    documents = {name: read(path, env) if name in present else Document(file=str(path)) for name, path in paths.items()}
+    folder = Folder(config_dir, topics_file=topics_file)
     missing, odd = _directory(config_dir, required=required)
-    feeds, service = read_feeds(documents["feeds.yaml"]), read_service(documents["service.yaml"], env)
+    return _surveyed(folder, env, missing=missing, odd=odd, strangers=topics_file is not None)
+
+
+def _settings(found: Survey) -> Settings:
+    if found.problems:
+        raise ConfigError(*found.problems)
+    return found.settings
+
+
+def _surveyed(
+    source: Source,
+    env: Mapping[str, str],
+    *,
+    missing: tuple[Problem, ...] = (),
+    odd: tuple[Problem, ...] = (),
+    strangers: bool = False,
+) -> Survey:
+    """Return what the files of ``source`` say. With ``strangers``, its topics are not those that routes speak of."""
+    raws = {name: source.yaml(name) for name in FILES}
+    documents = {name: document_of(raw, env) if raw else Document(file=source.file(name)) for name, raw in raws.items()}
+    feeds = read_feeds(documents["feeds.yaml"], source)
+    service = read_service(documents["service.yaml"], env)
     alerts, topics = read_alerts(documents["alerts.yaml"]), read_topics(documents["topics.yaml"])
     astray = (
         *unknown_channels(topics.document, topics.value.topics, alerts.value.names),
@@ -109,7 +164,7 @@ def survey(
         *missing,
         *(problem for part in (feeds, service, alerts, topics) for problem in part.problems),
         *unknown_channels(alerts.document, alerts.value.routes, alerts.value.names),
-        *(() if topics_file else astray),
+        *(() if strangers else astray),
     )
     warnings = (
         *odd,
@@ -117,7 +172,7 @@ def survey(
         *(warning for name, document in documents.items() for warning in not_yet(name, document)),
         *hurried_feeds(feeds, service.value.polling.min_interval),
         *silent_topics(topics.document, topics.value.whole, alerts.value.routes),
-        *(astray if topics_file else ()),
+        *(astray if strangers else ()),
     )
     settings = Settings(
         feeds=tuple(feed.value for feed in feeds.value),
@@ -127,7 +182,7 @@ def survey(
         policy=alerts.value.policy,
         topics=tuple(topic.value for topic in topics.value.whole),
         warnings=tuple(sorted(set(warnings))),
-        files=(*(str(paths[name]) for name in present), *feeds.files),
+        files=(*(raw.file for raw in raws.values() if raw), *feeds.files),
     )
     return Survey(settings=settings, problems=tuple(sorted(set(problems))), topics=topics)
 

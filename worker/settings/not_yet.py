@@ -11,7 +11,7 @@ from worker.settings.document import Document, Keys
 from worker.settings.shape import label
 
 #: Types of channel that are checked and recorded, and to which nothing is sent.
-NOT_YET_SENT: Final = frozenset({"slack", "webhook"})
+NOT_YET_SENT: Final = frozenset({"slack"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,20 +21,11 @@ class _Later:
     quiet: tuple[object, ...]
     #: What happens instead.
     instead: str
-    #: A part of what it asks for is done.
-    partly: bool = False
 
 
 #: One row a key; a row goes when its key is acted on.
 NOT_YET: Final[Mapping[str, tuple[_Later, ...]]] = {
     "service.yaml": (
-        _Later(
-            keys=("broker",),
-            quiet=("embedded",),
-            instead="host gates are shared through it, waking workers comes later",
-            partly=True,
-        ),
-        _Later(keys=("ledger",), quiet=("sqlite",), instead="SQLite is used"),
         _Later(keys=("console", "listen"), quiet=("127.0.0.1:8484",), instead="there is no console"),
         _Later(keys=("console", "token"), quiet=("",), instead="there is no console"),
         _Later(keys=("heartbeat", "url"), quiet=("",), instead="nothing is called"),
@@ -52,7 +43,7 @@ def not_yet(name: str, document: Document) -> tuple[Problem, ...]:
     return tuple(
         document.problem(
             row.keys,
-            f"{label(row.keys)}: accepted but not {'fully ' * row.partly}acted on by this version; {row.instead}",
+            f"{label(row.keys)}: accepted but not acted on by this version; {row.instead}",
             on_key=True,
         )
         for row in NOT_YET.get(name, ())

@@ -16,10 +16,9 @@ from lxml import etree  # type: ignore[import-untyped]
 from worker.errors import Problem
 from worker.model import Feed
 from worker.settings import addresses, languages
+from worker.settings.reading import Raw, raw
 from worker.url import canonical, host
 
-#: A list of 10,000 feeds takes 3 MiB.
-_LARGEST: Final = 20 * 1024 * 1024
 _LONGEST_NAME: Final = 200
 _TRUE: Final = "true"
 
@@ -61,24 +60,20 @@ def feed_id(url: str) -> str:
 
 def read_opml(path: Path) -> Opml:
     """Return what the OPML file ``path`` says. What is wrong with it is in ``problems``; nothing is raised."""
-    file = str(path)
-    try:
-        with path.open("rb") as stream:
-            raw = stream.read(_LARGEST + 1)
-    except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or type(error).__name__
-        return _refused(file, f"cannot be read: {said}")
-    if len(raw) > _LARGEST:
-        return _refused(file, f"is larger than {_LARGEST // 2**20} MiB; is it the right file?")
-    return parse_opml(file, raw)
+    return opml_of(raw(path))
 
 
-def parse_opml(file: str, raw: bytes) -> Opml:
-    """Return what ``raw``, the bytes of an OPML file called ``file``, says."""
+def opml_of(found: Raw) -> Opml:
+    """Return what an OPML file says. What is wrong with it is in ``problems``; nothing is raised."""
+    return _refused(found.file, found.problem) if found.problem else parse_opml(found.file, found.content)
+
+
+def parse_opml(file: str, content: bytes) -> Opml:
+    """Return what ``content``, the bytes of an OPML file called ``file``, says."""
     # Nothing that it names is opened, and no entity is put in: a list of feeds needs none.
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
-        root = etree.fromstring(raw, parser)
+        root = etree.fromstring(content, parser)
     except etree.XMLSyntaxError as error:
         line, column = error.position
         # Its own words may repeat what the file says.

@@ -10,9 +10,11 @@ from typing import Protocol
 from worker.alerts.policy import Policy, Route
 from worker.articles.extraction import Extract, NoText, extract
 from worker.channels.base import Channel
+from worker.errors import WirewatchError
 from worker.feeds.document import Document, parse
 from worker.feeds.polling import Polling
-from worker.ledger.engine import Ledger
+from worker.ledger import snapshots
+from worker.ledger.engine import Ledger, Transaction
 from worker.model import Article, Feed, Match, Reason, Topic
 from worker.web.gates import Gates, OpenGates
 from worker.web.response import Web
@@ -45,6 +47,10 @@ class Readers:
     page: Callable[..., Extract | NoText] = extract
 
 
+class Outdated(WirewatchError):  # noqa: N818 - named for what it says
+    """The ledger has another configuration than the pipeline works by: make a new pipeline. Nothing was claimed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
     """A configuration at work: its values, its edges, and its ledger."""
@@ -66,6 +72,20 @@ class Pipeline:
     gates: Gates = field(default_factory=OpenGates)
     #: What reads strangers' documents, in this process or in one that can be killed.
     readers: Readers = field(default_factory=Readers)
+    #: That of the configuration in the ledger; ``None`` where it is not from there and holds whatever happens.
+    generation: int | None = None
+
+    def must_be_in_force(self, t: Transaction) -> None:
+        """Ask, in the transaction of a claim, whether this configuration still holds.
+
+        Raises:
+            Outdated: there is another; roll back.
+        """
+        if self.generation is None:
+            return
+        newest = snapshots.generation(t)
+        if newest != self.generation:
+            raise Outdated(f"generation {newest} of the configuration is in force, and {self.generation} is at work")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

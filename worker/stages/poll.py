@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from worker.errors import Retryable, Unusable
 from worker.feeds import decisions, identity
@@ -30,6 +30,8 @@ _log = logging.getLogger("wirewatch")
 
 #: Answers whose Retry-After speaks for the whole host.
 _HOLDS = frozenset({429, 503})
+#: Until a feed that is not of this configuration is due again.
+_NOT_OURS = timedelta(seconds=5)
 
 Claimed = Claim[FeedState]
 
@@ -71,24 +73,27 @@ def run(p: Pipeline, *, now: datetime, limit: int = BATCH) -> list[Outcome]:
 
 
 def claim(p: Pipeline, *, now: datetime, limit: int = BATCH) -> tuple[list[Claimed], list[Outcome]]:
-    """Return at most ``limit`` feeds to be polled. Those whose publisher is to be left alone for now go back."""
+    """Return at most ``limit`` feeds to be polled. Those whose publisher is to be left alone for now go back.
+
+    So do those that this pipeline does not know: they are of another configuration, whose workers will take them.
+
+    Raises:
+        worker.stages.pipeline.Outdated: another configuration is in force; nothing was claimed.
+    """
     with p.ledger.write() as t:
+        p.must_be_in_force(t)
         claims = feeds.claim(t, now=now, limit=limit)
     admitted: list[Claimed] = []
     waiting: list[tuple[Claimed, datetime]] = []
     for one in claims:
-        if one.id not in p.feeds:  # taken out of the configuration since
-            continue
-        later = p.gates.enter(_host(p, one), now=now)
+        later = p.gates.enter(_host(p, one), now=now) if one.id in p.feeds else now + _NOT_OURS
         if later is None:
             admitted.append(one)
         else:
             waiting.append((one, later))
-    astray = [one.id for one in claims if one.id not in p.feeds]
-    if waiting or astray:
+    if waiting:
         with p.ledger.write() as t:
             feeds.release(t, waiting)
-            feeds.stop_unconfigured(t, astray)
         _log.debug("poll verdict=%s feeds=%d", Reason.HOST_WAITS, len(waiting))
     return admitted, []
 

@@ -78,8 +78,12 @@ def claim(p: Pipeline, *, now: datetime, limit: int = BATCH) -> tuple[list[Claim
     """Return at most ``limit`` entries to be read, and the outcomes of those that need no reading.
 
     An entry whose publisher is to be left alone for now, or whose page is being read already, goes back.
+
+    Raises:
+        worker.stages.pipeline.Outdated: another configuration is in force; nothing was claimed.
     """
     with p.ledger.write() as t:
+        p.must_be_in_force(t)
         claims = entries.claim(t, now=now, limit=limit)
         read = entries.known_articles(t, [article_id(one.value.entry) for one in claims if not one.value.again])
         busy = entries.pages_in_hand(t, [one.id for one in claims])

@@ -1,0 +1,73 @@
+"""Processes that end when the process that started them has ended, however that came about.
+
+As a script (``python parent.py PARENT SIGNAL COMMAND ...``) it becomes COMMAND, a program that cannot ask for it by
+itself. It imports nothing of this package, so that it starts at once.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Final
+
+#: ``PR_SET_PDEATHSIG`` of prctl(2).
+_DEATH_SIGNAL: Final = 1
+#: Seconds between two looks where the system sends no signal.
+_LOOK: Final = 1.0
+
+
+def die_with_parent(number: int, *, parent: int | None = None) -> None:
+    """Have this process receive the signal ``number`` when its parent ends; at once when it has ended already.
+
+    On Linux the system sends it (prctl(2), ``PR_SET_PDEATHSIG``), even after an ``exec``, and what counts as the parent
+    is the *thread* that started this process: start processes from a thread that lives as long as its process does. A
+    process that this one forks must ask for itself. Elsewhere a thread looks once a second.
+
+    Args:
+        number: The signal.
+        parent: The process that started this one, as that itself knows it; without it a parent that has ended before
+            this call goes unnoticed.
+    """
+    expected = os.getppid() if parent is None else parent
+    if not _ask_kernel(number):
+        threading.Thread(target=_look, args=(number, expected), name="parent", daemon=True).start()
+    # The parent may have ended between the fork and the call above, for which no signal comes any more.
+    if os.getppid() != expected:
+        os.kill(os.getpid(), number)
+
+
+def kernel_tells() -> bool:
+    """Return whether the system itself tells a process of its parent's end."""
+    return sys.platform == "linux"
+
+
+def _ask_kernel(number: int) -> bool:
+    if not kernel_tells():
+        return False
+    try:
+        return bool(ctypes.CDLL(None, use_errno=True).prctl(_DEATH_SIGNAL, number, 0, 0, 0) == 0)
+    except (OSError, AttributeError):  # a C library without it
+        return False
+
+
+def _look(number: int, expected: int) -> None:
+    while os.getppid() == expected:
+        time.sleep(_LOOK)
+    os.kill(os.getpid(), number)
+
+
+def _become(parent: int, number: int, command: list[str]) -> None:
+    """Become ``command``, which ends with ``parent``."""
+    # Whatever the thread that started us had blocked would stay blocked for ever.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    if kernel_tells():
+        die_with_parent(number, parent=parent)
+    os.execv(command[0], command)  # noqa: S606 - a program of the caller's, without a shell
+
+
+if __name__ == "__main__":
+    _become(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

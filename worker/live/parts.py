@@ -1,0 +1,239 @@
+"""The parts of the service, each the work of one process that a supervisor keeps running."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from celery import signals
+from celery.exceptions import SecurityWarning
+
+from worker import build
+from worker.errors import ConfigError, LedgerAway, WirewatchError
+from worker.ledger.engine import Ledger
+from worker.live import valkey
+from worker.live.broker import findings
+from worker.live.celery_settings import STAGES, TICK
+from worker.live.clock import wall_clock
+from worker.live.findings import refusals
+from worker.live.place import Place
+from worker.live.service import broker_of, in_force, own_service, put_in_force
+from worker.live.supervisor import Part, Supervisor
+from worker.settings import Settings
+
+_log = logging.getLogger("wirewatch")
+#: Seconds between two looks at the configuration files.
+_WATCH_EVERY: Final = 2.0
+#: The order of starting: the server, then who sends and who receives.
+_SERVER, _SENDERS, _WORKERS = 0, 1, 2
+
+
+def server(place: Place) -> Part:
+    """Return the embedded server."""
+    return Part(name="valkey", helper=lambda: valkey.start(place.state), order=_SERVER)
+
+
+def scheduler() -> Part:
+    """Return the scheduler."""
+    return Part(name="scheduler", work=_beat, order=_SENDERS)
+
+
+def console(serve: Callable[[], int]) -> Part:
+    """Return the console, which ``serve`` serves."""
+    return Part(name="console", work=serve, order=_WORKERS)
+
+
+def workers(readers: int) -> list[Part]:
+    """Return a worker for each stage, so that none has to wait for another; ``readers`` processes read articles."""
+    sizes = {stage: readers if stage == "read" else 1 for stage in STAGES}
+    return [Part(name=f"worker {stage}", work=_worker(stage, size), order=_WORKERS) for stage, size in sizes.items()]
+
+
+def supervise(parts: list[Part], place: Place, *, watch: bool = False) -> int:
+    """Keep ``parts`` running until SIGTERM or SIGINT, and return the exit code; SIGHUP reloads the configuration."""
+    reloader = _Reloader(place, watch=watch)
+    supervisor = Supervisor(parts, look=reloader.look)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, supervisor.stop)
+    signal.signal(signal.SIGHUP, reloader.ask)
+    return supervisor.run()
+
+
+def begin(place: Place, *, patience: float = 60.0) -> Settings:
+    """Bring the ledger up to date, put the configuration of ``place`` in force, and return it.
+
+    Waits ``patience`` seconds for a ledger that is away: on many machines things start in any order.
+
+    Raises:
+        ConfigError: the configuration is wrong.
+        worker.errors.LedgerError: the ledger cannot be used.
+    """
+    return _patiently(place, lambda ledger: put_in_force(ledger, place, now=ledger.clock())[0], patience)
+
+
+def _patiently(place: Place, use: Callable[[Ledger], Settings], patience: float) -> Settings:
+    until = time.monotonic() + patience
+    while True:
+        try:
+            with closing(build.open_ledger(own_service(place), place.state)) as ledger:
+                return use(ledger)
+        except LedgerAway as error:
+            if time.monotonic() >= until:
+                raise
+            _log.warning("%s; waiting for it", error)
+            time.sleep(1.0)
+
+
+def _beat() -> int:
+    from worker.live.app import app  # noqa: PLC0415 - it belongs to a place, which is told in the environment
+
+    _keep_logging()
+    app.Beat(quiet=True, loglevel=logging.getLevelName(logging.getLogger().level)).run()
+    return 0
+
+
+def _worker(stage: str, size: int) -> Callable[[], int]:
+    def work() -> int:
+        from worker.live.app import app  # noqa: PLC0415 - as above
+
+        _keep_logging()
+        node = app.Worker(
+            hostname=f"{stage}-{os.getpid()}@{os.uname().nodename}",
+            queues=[stage, TICK],
+            concurrency=size,
+            pool="prefork",
+            optimization="fair",
+            loglevel=logging.getLogger().level,
+            quiet=True,
+        )
+        node.start()
+        return int(node.exitcode or 0)
+
+    return work
+
+
+def _keep_logging() -> None:
+    """Have Celery leave the logging of this process as it is, and write nothing to stdout, which is for alerts."""
+    signals.setup_logging.connect(_nothing, weak=False)
+    # It says there that it is being shut down.
+    sys.__stdout__ = sys.__stderr__  # type: ignore[misc] # declared as final
+    # A container runs as whoever its image says; nothing here is pickled, which is what it warns of.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    if logging.getLogger().level > logging.DEBUG:
+        for name in ("celery", "kombu"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _nothing(**_: object) -> None:
+    pass
+
+
+class _Reloader:
+    """Puts the configuration files in force when asked to, and when they change; in a process of its own."""
+
+    def __init__(self, place: Place, *, watch: bool) -> None:
+        self._place, self._watch = place, watch
+        self._seen = _stamps(place.config) if watch else {}
+        self._look_at = time.monotonic() + _WATCH_EVERY
+        self._asked = False
+        self._pid: int | None = None
+
+    def ask(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - signal's signature
+        """Reload soon; a signal handler."""
+        self._asked = True
+
+    def look(self) -> None:
+        """Start a reload if there is reason to, and take in one that has ended."""
+        if self._pid is not None:
+            if os.waitpid(self._pid, os.WNOHANG)[0]:
+                self._pid = None
+            return
+        if self._asked or self._changed():
+            self._asked = False
+            self._pid = self._start()
+
+    def _changed(self) -> bool:
+        if not self._watch or time.monotonic() < self._look_at:
+            return False
+        self._look_at = time.monotonic() + _WATCH_EVERY
+        seen, self._seen = self._seen, _stamps(self._place.config)
+        return seen != self._seen
+
+    def _start(self) -> int:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid:
+            return pid
+        try:
+            reload(self._place)
+        except ConfigError as error:
+            _log.error("the configuration was not reloaded, the last one stays in force:\n%s", error)
+        except WirewatchError as error:
+            _log.error("the configuration was not reloaded: %s", error)
+        finally:
+            logging.shutdown()
+            os._exit(0)
+
+
+def reload(place: Place) -> int:
+    """Put the files of ``place`` in force and return their generation.
+
+    Raises:
+        ConfigError: something is wrong with them; the last configuration stays in force.
+        worker.errors.LedgerError: the ledger cannot be used.
+    """
+    with closing(build.open_ledger(own_service(place), place.state)) as ledger:
+        settings, generation = put_in_force(ledger, place, now=ledger.clock())
+    _log.warning("generation %d: %d feeds, %d topics", generation, len(settings.feeds), len(settings.topics))
+    return generation
+
+
+def _stamps(directory: Path) -> dict[str, tuple[int, int]]:
+    """Return what tells the versions of the files of a directory apart."""
+    try:
+        files = [path for path in directory.iterdir() if path.is_file()]
+        return {path.name: (path.stat().st_mtime_ns, path.stat().st_size) for path in files}
+    except OSError:
+        return {}
+
+
+def check_broker(place: Place, *, patience: float = 60.0) -> None:
+    """Refuse a broker that is not fit; one that does not answer is waited for, at most ``patience`` seconds.
+
+    Raises:
+        Unfit: it is not fit, or does not answer; the text says what to do.
+    """
+    until = time.monotonic() + patience
+    while True:
+        with closing(broker_of(place).client()) as client:
+            refused = refusals(findings(client, clock=wall_clock))
+        if not refused:
+            return
+        if not all(finding.passing for finding in refused) or time.monotonic() >= until:
+            raise Unfit("\n".join(map(str, refused)))
+        _log.warning("%s; waiting for it", refused[0])
+        time.sleep(1.0)
+
+
+class Unfit(WirewatchError):  # noqa: N818 - named for what it says, like its siblings
+    """A part of the service is not what it must be."""
+
+
+def join(place: Place, *, patience: float = 60.0) -> Settings:
+    """Return the configuration that is in force, for a worker of its own; its files count when there is none yet.
+
+    Raises:
+        ConfigError: it cannot be used here.
+        worker.errors.LedgerError: the ledger cannot be used.
+    """
+    return _patiently(place, lambda ledger: in_force(ledger, place)[0], patience)
