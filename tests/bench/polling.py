@@ -22,7 +22,7 @@ from worker.ledger.engine import open_file
 from worker.ledger.tables import feed as feed_table
 from worker.live.clock import wall_clock
 from worker.live.flow import Flow, Steps
-from worker.live.loop import POLLS
+from worker.live.service import ROOMS
 from worker.model import Feed, Reason
 from worker.stages import poll
 from worker.stages.pipeline import Pipeline
@@ -120,13 +120,14 @@ def _poll_all(p: Pipeline) -> float:
             stop.set()
         return outcomes
 
-    flow = Flow(p, Steps(claim=poll.claim, do=poll.do, record=record, release=poll.release), room=POLLS, name="poll")
-    timer = threading.Timer(_BOUND_S, stop.set)
-    timer.start()
+    steps = Steps(claim=poll.claim, do=poll.do, record=record, release=poll.release)
+    flow = Flow(p, steps, room=ROOMS["poll"], name="poll", clock=wall_clock)
     began = time.perf_counter()
-    flow.serve(clock=wall_clock, stop=stop)
+    flow.start()
+    flow.go()
+    stop.wait(_BOUND_S)
     took = time.perf_counter() - began
-    timer.cancel()
+    flow.close()
     assert len(seen) == len(HOSTS), f"only {len(seen)} feeds were polled in {timedelta(seconds=took)}"
     return took
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from tests.processes import Ended, wirewatch
 from tests.rows import new
 from worker.build import REPLAY_LEDGER
 from worker.ledger import dead, entries, feeds
-from worker.ledger.engine import open_file
+from worker.ledger.engine import Ledger, open_file
+from worker.ledger.feeds import Polled
 
 _PAGES = [one["url"] for one in YAML(typ="safe", pure=True).load(SEEDS / "manifest.yaml")["articles"]]
 
@@ -206,3 +208,62 @@ def test_giving_nothing_back_is_said(replayed: Path, tmp_path: Path) -> None:
     assert (
         ends_well(wirewatch("dead", "redrive", "--all", "--state", state, cwd=tmp_path), 0).out == "no dead letters\n"
     )
+
+
+# The ledger that service.yaml names
+
+
+def _on(ledger: Ledger, tmp_path: Path, **changes: Any) -> None:
+    """Write a configuration with one feed whose ledger is that database."""
+    config = tmp_path / "config"
+    config.mkdir()
+    # The host of the query, a socket, goes before this one.
+    url = ledger._engine.url.set(**{"host": "localhost"} | changes).render_as_string(hide_password=False)
+    (config / "service.yaml").write_text(f"ledger: '{url}'\n")
+    (config / "feeds.yaml").write_text("feeds: [{id: wire, url: 'https://wire.example/feed.xml', outlet: Wire}]\n")
+    (config / "topics.yaml").write_text("topics: [{id: missiles, any: [missile]}]\n")
+
+
+def test_commands_ask_the_ledger_that_the_configuration_names(postgres_ledger: Ledger, tmp_path: Path) -> None:
+    """PostgreSQL: status, why and dead tell what stands there, and give work back there; no file is made."""
+    _on(postgres_ledger, tmp_path)
+    with postgres_ledger.write() as t:
+        feeds.sync(t, [feed()], now=NOON)
+        entries.add(t, new(entry(1)), now=NOON)
+        (claim,) = entries.claim(t, now=NOON, limit=1)
+        dead.bury(t, claim, kind="entry", subject=entry(1).url, reason="not read in 5 attempts", now=NOON)
+    found = only(wirewatch("status", "--json", cwd=tmp_path))
+    assert (found["dead"], [one["id"] for one in found["feeds"]]) == (1, ["wire"])
+    assert only(ends_well(wirewatch("why", entry(1).url, "--json", cwd=tmp_path), 0))["feed"] == "wire"
+    shown = only(ends_well(wirewatch("dead", "list", "--json", cwd=tmp_path), 0))
+    assert ends_well(wirewatch("dead", "redrive", str(shown["id"]), cwd=tmp_path), 0).out.endswith("given back\n")
+    with postgres_ledger.write() as t:
+        assert len(entries.claim(t, now=postgres_ledger.clock(), limit=9)) == 1
+    assert not (tmp_path / ".wirewatch").exists()
+
+
+def test_a_feed_is_put_back_to_work_in_the_ledger_that_the_configuration_names(
+    postgres_ledger: Ledger, tmp_path: Path
+) -> None:
+    """What is due then is by the database's clock."""
+    _on(postgres_ledger, tmp_path)
+    with postgres_ledger.write() as t:
+        feeds.sync(t, [feed()], now=NOON)
+        (claim,) = feeds.claim(t, now=NOON, limit=1)
+        gone = replace(claim.value, state="gone")
+        feeds.record(t, [Polled(claim=claim, state=gone, next_poll_at=at(9), host="wire.example")])
+    said = wirewatch("poll", "--feed", "wire", "--resume", cwd=tmp_path).err
+    assert "feed wire is polled again" in said
+    with postgres_ledger.write() as t:
+        assert [c.id for c in feeds.claim(t, now=postgres_ledger.clock(), limit=9)] == ["wire"]
+
+
+@pytest.mark.parametrize("command", [("status",), ("dead", "list"), ("why", "x")], ids=lambda command: command[0])
+def test_a_ledger_that_does_not_answer_is_said_without_a_password(
+    postgres_ledger: Ledger, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """Exit code 1: it may answer later."""
+    _on(postgres_ledger, tmp_path, host="127.0.0.1", port=1, username="me", password="geheim", query={})
+    found = ends_well(wirewatch(*command, cwd=tmp_path), 1)
+    assert "127.0.0.1:1/postgres: the ledger does not answer" in found.err
+    assert "geheim" not in found.err + found.out

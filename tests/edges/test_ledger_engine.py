@@ -15,10 +15,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, select
 
-from tests.builders import NOON, alert, article, at, entry, feed, match, topic
+from tests.builders import NOON, alert, article, at, entry, feed, match
 from tests.rows import new
 from worker.errors import DiskFull, LedgerUnusable
-from worker.ledger import entries, feeds, outbox, overview, snapshots, stories, sweep
+from worker.ledger import entries, feeds, outbox, overview, stories, sweep
 from worker.ledger import migrate as migrations
 from worker.ledger.engine import Ledger, open_file
 from worker.ledger.feeds import Polled
@@ -151,16 +151,6 @@ def test_a_feed_with_a_new_address_forgets_its_validators(either_ledger: Ledger)
         feeds.sync(t, [feed(url="https://wire.example/new.xml")], now=at(1))
         assert feeds.states(t)["wire"].etag is None
         assert feeds.states(t)["wire"].next_poll_at == at(1)
-
-
-def test_the_topics_in_force_are_remembered(either_ledger: Ledger) -> None:
-    """A snapshot gives back equal topics, and an unchanged configuration makes no second one."""
-    known = (topic(), topic(id="other", anchors=(("iran",),), threshold=0.7))
-    with either_ledger.write() as t:
-        assert snapshots.topics_in_force(t) is None
-        snapshots.keep(t, topics=known, files=None, now=NOON)
-        snapshots.keep(t, topics=known, files=None, now=at(1))
-        assert snapshots.topics_in_force(t) == known
 
 
 def test_queues_show_what_is_due_and_how_long_it_waits(either_ledger: Ledger) -> None:

@@ -6,16 +6,20 @@ import threading
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 
-from tests.builders import NOON, alert, article, at, entry
+from tests.builders import NOON, alert, article, at, entry, feed
 from tests.rows import new
-from worker.ledger import dead, entries, outbox
+from worker.ledger import dead, entries, feeds, outbox, overview
 from worker.ledger.engine import Ledger, open_file
 from worker.ledger.leases import BASE, CAP, LEASE, LeaseLost, retry_at
+from worker.ledger.tables import alias as alias_table
+from worker.ledger.tables import entry as entry_table
 from worker.model import Delivery, Reason, Role
 
 
@@ -101,6 +105,78 @@ def test_every_row_is_worked_on_once_by_eight_workers(tmp_path: Path) -> None:
     assert set(taken.values()) == {1}
 
 
+def test_what_has_just_come_in_is_claimed_beside_what_is_old(either_ledger: Ledger) -> None:
+    """While more is due than a claim takes, a quarter of it are the newest; the rest drains oldest first."""
+    with either_ledger.write() as t:
+        for minute in range(20):
+            entries.add(t, new(entry(minute)), now=at(minute))
+    with either_ledger.write() as t:
+        claimed = [[c.value.entry.title for c in entries.claim(t, now=at(60), limit=8)] for _ in range(3)]
+    numbers = [[int(title.split()[1]) for title in titles] for titles in claimed]
+    assert numbers == [[0, 1, 2, 3, 4, 5, 18, 19], [6, 7, 8, 9, 10, 11, 16, 17], [12, 13, 14, 15]]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    due=st.lists(st.integers(0, 30), max_size=30),
+    limits=st.lists(st.integers(1, 9), min_size=1, max_size=5),
+    late=st.lists(st.integers(0, 30), max_size=8),
+)
+def test_every_due_row_is_claimed_once_whatever_comes_in_meanwhile(
+    either_ledger: Ledger, due: list[int], limits: list[int], late: list[int]
+) -> None:
+    """The oldest is in every claim, so nothing starves; nothing is given out twice."""
+    numbers = iter(range(1000))
+    with either_ledger.write() as t:
+        t.execute(entry_table.delete())
+        t.execute(alias_table.delete())
+        for minute in due:
+            entries.add(t, new(entry(next(numbers))), now=at(minute))
+    taken: list[tuple[Any, int]] = []
+    for turn in range(100):
+        with either_ledger.write() as t:
+            if turn == 1:
+                for minute in late:
+                    entries.add(t, new(entry(next(numbers))), now=at(minute))
+            oldest = overview.next_due(t, "read")
+            claims = entries.claim(t, now=at(60), limit=limits[turn % len(limits)])
+        if not claims and turn > 1:
+            break
+        if claims:
+            assert claims[0].value.first_seen_at == oldest
+        taken += [(claim.id, claim.attempt) for claim in claims]
+        with either_ledger.write() as t:
+            for claim in claims:
+                entries.finish(t, claim, reason=Reason.PAGE)
+    assert len(taken) == len(set(taken)) == len(due) + len(late)
+
+
+def test_a_backlog_is_walked_by_its_indexes(ledger: Ledger) -> None:
+    """No claim looks through what is open, or sorts it, so that it costs the same however much waits."""
+    add_entries(ledger, 4)
+    asked: list[tuple[str, Any]] = []
+
+    def heard(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(ledger._engine, "before_cursor_execute", heard)
+    with ledger.write() as t:
+        claims = entries.claim(t, now=at(1), limit=2)
+        entries.pages_in_hand(t, [claim.id for claim in claims])
+        overview.next_due(t, "read")
+    event.remove(ledger._engine, "before_cursor_execute", heard)
+    plans = []
+    with ledger.read() as t:
+        for text, values in asked:
+            if "entry" in text:
+                plans.append([row[3] for row in t.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)])
+    found = [next(line for line in plan if "ix_entry" in line) for plan in plans]
+    in_hand, by_age = "ix_entry_lease_until (lease_until>?", "ix_entry_work_due_at_id (work=?"
+    expected = [in_hand, by_age, by_age, in_hand, by_age, in_hand]
+    assert [place in line for place, line in zip(expected, found, strict=True)] == [True] * 6
+    assert not [line for plan in plans for line in plan if "TEMP B-TREE" in line]
+
+
 @given(st.integers(1, 40), st.floats(0, 1))
 def test_retries_wait_within_full_jitter(attempt: int, jitter: float) -> None:
     """Never sooner than a second, never later than the cap."""
@@ -149,6 +225,30 @@ def test_a_started_alert_shows_its_doubt_to_the_next_worker(either_ledger: Ledge
         assert outbox.claim(t, now=NOON + LEASE, limit=1) == []
         (again,) = outbox.claim(t, now=at(1) + LEASE, limit=1)
     assert again.value[1] == at(1)
+
+
+def test_only_what_was_not_begun_is_given_back(either_ledger: Ledger) -> None:
+    """Of two claims the one that was begun keeps its lease: whether it was sent is known to who sends it."""
+    with either_ledger.write() as t:
+        outbox.add(t, alert(1))
+        outbox.add(t, alert(2, story_id="s-2"))
+        begun, idle = outbox.claim(t, now=NOON, limit=2)
+        outbox.begin(t, begun, now=NOON)
+        outbox.release(t, [begun, idle])
+        (again,) = outbox.claim(t, now=NOON, limit=9)
+    assert (again.id, again.attempt, again.value[1]) == (idle.id, 1, None)
+
+
+def test_a_doubt_survives_being_given_back(either_ledger: Ledger) -> None:
+    """Whoever claims it next must still ask the receiver."""
+    with either_ledger.write() as t:
+        outbox.add(t, alert(1))
+        (claim,) = outbox.claim(t, now=NOON, limit=1)
+        outbox.begin(t, claim, now=NOON)
+        (doubted,) = outbox.claim(t, now=NOON + LEASE, limit=1)
+        outbox.release(t, [doubted])
+        (again,) = outbox.claim(t, now=NOON + LEASE, limit=1)
+    assert (again.attempt, again.value[1]) == (2, NOON)
 
 
 def test_dead_letters_are_kept_shown_and_given_back(either_ledger: Ledger) -> None:

@@ -280,11 +280,11 @@ def _until_known(watching: Redis) -> None:
     """Wait until the sentinel has reached its server with the password."""
     until = time.monotonic() + DEADLINE
     while time.monotonic() < until:
-        flags = watching.sentinel_masters()["main"]["flags"]
-        if flags == "master":
+        state = watching.sentinel_master("main")
+        if isinstance(state, dict) and state["flags"] == "master":
             return
         time.sleep(0.05)
-    raise AssertionError(flags)
+    raise AssertionError(watching.sentinel_master("main"))
 
 
 @loopback

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from sqlalchemy import select
 from tests.builders import NOON, at, feed, topic
 from tests.processes import DEADLINE
 from worker.alerts.policy import Policy
-from worker.errors import LedgerUnusable
+from worker.errors import DiskFull, LedgerAway, LedgerUnusable
 from worker.feeds.polling import Polling
-from worker.ledger import feeds
+from worker.ledger import feeds, snapshots
 from worker.ledger.engine import open_file
 from worker.ledger.leases import LEASE, Claim
 from worker.ledger.tables import feed as feed_table
@@ -88,53 +89,64 @@ def until(seen: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def served(
-    flow: Flow[Any, Any], stop: threading.Event, clock: Callable[[], datetime] = lambda: NOON
-) -> tuple[threading.Thread, list[BaseException]]:
-    """Have a flow work in a thread of its own, at noon unless told otherwise."""
-    errors: list[BaseException] = []
+@contextmanager
+def going(
+    p: Pipeline, stage: Steps[Any, Any], *, room: int, clock: Callable[[], datetime] = lambda: NOON, grace: float = 30.0
+) -> Iterator[Flow[Any, Any]]:
+    """Have a flow work, at noon unless told otherwise, until the block ends."""
+    flow: Flow[Any, Any] = Flow(p, stage, room=room, name="poll", clock=clock)
+    flow.start()
+    flow.go()
+    try:
+        yield flow
+    finally:
+        flow.close(grace)
 
-    def work() -> None:
-        try:
-            flow.serve(clock=clock, stop=stop)
-        except BaseException as error:  # noqa: BLE001 - the test looks at it
-            errors.append(error)
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    return thread, errors
+def let_go(p: Pipeline) -> None:
+    """Have the feed that dawdles answer."""
+    assert isinstance(p.web, Turnstile)
+    p.web.open.set()
 
 
 def test_a_row_that_takes_its_time_keeps_no_other_waiting(p: Pipeline) -> None:
     """Five feeds are recorded while the first is still being asked; then it is recorded, too."""
-    stop = threading.Event()
-    thread, errors = served(Flow(p, steps(), room=2, name="t"), stop)
     others = {f"f{n}": "ok" for n in range(1, FEEDS)}
-    until(lambda: states(p) == others | {"f0": "new"})
-    assert isinstance(p.web, Turnstile)
-    p.web.open.set()
-    until(lambda: states(p) == others | {"f0": "ok"})
-    stop.set()
-    thread.join(DEADLINE)
-    assert errors == []
+    with going(p, steps(), room=2) as flow:
+        until(lambda: states(p) == others | {"f0": "new"})
+        assert flow.busy
+        assert not flow.idle()
+        let_go(p)
+        until(lambda: states(p) == others | {"f0": "ok"})
+        until(flow.idle)
+    assert flow.error is None
+
+
+def test_a_flow_that_is_halted_claims_nothing_and_finishes_what_it_has(p: Pipeline) -> None:
+    """Between two shifts: what was in hand is recorded without anybody waiting for it, and the next go claims again."""
+    with going(p, steps(), room=1) as flow:
+        until(lambda: flow.full)
+        flow.halt()
+        let_go(p)
+        until(lambda: states(p)["f0"] == "ok")
+        until(lambda: not flow.busy)
+        assert list(states(p).values()).count("new") == FEEDS - 1
+        flow.go()
+        until(lambda: list(states(p).values()).count("ok") == FEEDS)
 
 
 def test_what_cannot_be_recorded_takes_nothing_with_it(p: Pipeline) -> None:
     """One row with an unexpected error: the others are written, and it is due again when its lease has run out."""
-    assert isinstance(p.web, Turnstile)
-    p.web.open.set()
+    let_go(p)
 
     def record(p: Pipeline, asked: list[poll.Asked], *, now: datetime) -> list[Outcome]:
         if any(one.claim.id == "f3" for one in asked):
             raise ZeroDivisionError
         return poll.record(p, asked, now=now)
 
-    stop = threading.Event()
-    thread, errors = served(Flow(p, steps(record), room=FEEDS, name="t"), stop)
-    until(lambda: list(states(p).values()).count("ok") == FEEDS - 1)
-    stop.set()
-    thread.join(DEADLINE)
-    assert (errors, states(p)["f3"]) == ([], "new")
+    with going(p, steps(record), room=FEEDS) as flow:
+        until(lambda: list(states(p).values()).count("ok") == FEEDS - 1)
+    assert (flow.error, states(p)["f3"]) == (None, "new")
     with p.ledger.write() as t:
         later: list[Claim[FeedState]] = feeds.claim(t, now=at(10) + LEASE, limit=FEEDS)
     assert [(claim.id, claim.attempt) for claim in later] == [("f3", 2)]
@@ -143,17 +155,13 @@ def test_what_cannot_be_recorded_takes_nothing_with_it(p: Pipeline) -> None:
 def test_a_row_that_is_claimed_again_while_it_is_in_hand_is_recorded_once(p: Pipeline) -> None:
     """Its lease ran out, or it was changed and is due anew: the first claim comes to nothing, and the flow goes on."""
     times = [NOON]
-    stop = threading.Event()
-    thread, errors = served(Flow(p, steps(), room=FEEDS, name="t"), stop, lambda: times[-1])
-    until(lambda: list(states(p).values()).count("ok") == FEEDS - 1)
-    times.append(at(10) + LEASE)
-    until(lambda: attempts(p, "f0") == 2)
-    assert isinstance(p.web, Turnstile)
-    p.web.open.set()
-    until(lambda: states(p)["f0"] == "ok")
-    stop.set()
-    thread.join(DEADLINE)
-    assert errors == []
+    with going(p, steps(), room=FEEDS, clock=lambda: times[-1]) as flow:
+        until(lambda: list(states(p).values()).count("ok") == FEEDS - 1)
+        times.append(at(10) + LEASE)
+        until(lambda: attempts(p, "f0") == 2)
+        let_go(p)
+        until(lambda: states(p)["f0"] == "ok")
+    assert flow.error is None
 
 
 def attempts(p: Pipeline, feed_id: str) -> int:
@@ -168,24 +176,62 @@ def test_a_ledger_that_fails_ends_the_flow(p: Pipeline) -> None:
     def record(*_: Any, **__: Any) -> list[Outcome]:
         raise LedgerUnusable("gone")
 
-    assert isinstance(p.web, Turnstile)
-    p.web.open.set()
-    thread, errors = served(Flow(p, steps(record), room=2, name="t"), threading.Event())
-    thread.join(DEADLINE)
-    assert [type(error) for error in errors] == [LedgerUnusable]
+    let_go(p)
+    with going(p, steps(record), room=2) as flow:
+        until(lambda: flow.error is not None)
+    assert isinstance(flow.error, LedgerUnusable)
 
 
-def test_a_stop_gives_back_what_takes_too_long(p: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [LedgerAway, DiskFull])
+def test_what_was_done_waits_for_a_ledger_that_is_away(p: Pipeline, error: type[Exception]) -> None:
+    """Nothing is claimed meanwhile, nothing is asked twice, and everything is written when it is back."""
+    let_go(p)
+    away = threading.Event()
+    away.set()
+
+    def record(p: Pipeline, asked: list[poll.Asked], *, now: datetime) -> list[Outcome]:
+        if away.is_set():
+            raise error("gone for a while")
+        return poll.record(p, asked, now=now)
+
+    with going(p, steps(record), room=2) as flow:
+        until(lambda: bool(flow.away))
+        assert set(states(p).values()) == {"new"}
+        away.clear()
+        until(lambda: list(states(p).values()).count("ok") == FEEDS)
+        assert flow.away == ""
+    assert {feed_id: attempts(p, feed_id) for feed_id in states(p)} == dict.fromkeys(states(p), 0)
+
+
+def test_a_flow_of_an_older_configuration_claims_nothing_more(p: Pipeline) -> None:
+    """Whoever has put a newer one in force is followed at the next claim; what is in hand is recorded all the same."""
+    with p.ledger.write() as t:
+        first = snapshots.keep(t, topics=(), files={"topics.yaml": "1"}, now=NOON)
+    with going(replace(p, generation=first), steps(), room=1) as flow:
+        until(lambda: flow.full)
+        with p.ledger.write() as t:
+            snapshots.keep(t, topics=(), files={"topics.yaml": "2"}, now=NOON)
+        let_go(p)
+        until(lambda: flow.outdated)
+        assert states(p)["f0"] == "ok"
+        assert list(states(p).values()).count("new") == FEEDS - 1
+
+
+def test_a_stop_gives_back_what_takes_too_long(p: Pipeline) -> None:
     """Its place is free for the next start, and its publisher is not asked again before the interval is over."""
-    monkeypatch.setattr("worker.live.flow._GRACE", 0.1)
-    stop = threading.Event()
-    thread, errors = served(Flow(p, steps(), room=FEEDS, name="t"), stop)
-    until(lambda: list(states(p).values()).count("ok") == FEEDS - 1)
-    stop.set()
-    thread.join(DEADLINE)
-    assert isinstance(p.web, Turnstile)
-    p.web.open.set()
+    with going(p, steps(), room=FEEDS, grace=0.1) as flow:
+        until(lambda: list(states(p).values()).count("ok") == FEEDS - 1)
+    let_go(p)
     with p.ledger.write() as t:
         assert feeds.claim(t, now=at(9), limit=FEEDS) == []
         assert {claim.id: claim.attempt for claim in feeds.claim(t, now=at(10), limit=FEEDS)}["f0"] == 1
-    assert errors == []
+    assert flow.error is None
+
+
+def test_a_flow_knows_what_becomes_due_soon(p: Pipeline) -> None:
+    """What is due now and was not claimed is not counted: it is not to be had."""
+    with going(p, steps(), room=FEEDS) as flow:
+        let_go(p)
+        until(flow.idle)
+        assert flow.due_within(timedelta(minutes=10))
+        assert not flow.due_within(timedelta(minutes=9))

@@ -216,19 +216,13 @@ def slow(seconds: float) -> Answer:
 
 def work(watch: Watch, *, until: Callable[[], bool], rooms: int) -> None:
     """Have some flows poll on the wall clock until something has come about, for a minute at most."""
-    stop = threading.Event()
     steps = Steps(claim=poll.claim, do=poll.do, record=poll.record, release=poll.release)
-    threads = [
-        threading.Thread(
-            target=Flow(watch.p, steps, room=16, name="t").serve, kwargs={"clock": wall_clock, "stop": stop}
-        )
-        for _ in range(rooms)
-    ]
-    for thread in threads:
-        thread.start()
+    flows = [Flow(watch.p, steps, room=16, name="poll", clock=wall_clock) for _ in range(rooms)]
+    for flow in flows:
+        flow.start()
+        flow.go()
     end = time.monotonic() + 60
     while not until() and time.monotonic() < end:
         time.sleep(0.01)
-    stop.set()
-    for thread in threads:
-        thread.join()
+    for flow in flows:
+        flow.close()

@@ -103,20 +103,23 @@ def settled(
     *,
     seconds: float = 120.0,
     patience: float = 20.0,
+    working: Callable[[], bool] = lambda: True,
     every: float = _EVERY,
     say_every: float = _SAY_EVERY,
     say: Callable[[str], None] = print,
 ) -> Count:
     """Return the count when nothing is open and nothing missing, or at the latest after ``seconds``.
 
-    What is lost is believed to be so when nothing is open and nothing has changed for ``patience`` seconds. A ledger
-    that cannot be read meanwhile is asked again.
+    What is lost is believed to be so when nothing is open and nothing has changed for ``patience`` seconds, and all
+    counts are when nobody is ``working`` any more. A ledger that cannot be read meanwhile is asked again.
     """
     began = said = changed = time.monotonic()
     last: Count | None = None
     error: DatabaseError | None = None
     while True:
         now = time.monotonic()
+        # Before the count: what ends in between has done its work by then.
+        over = not working()
         try:
             found = counted()
         except DatabaseError as away:
@@ -124,7 +127,7 @@ def settled(
         else:
             changed = changed if found == last else now
             last, error = found, None
-            if not found.open and (not found.lost or now - changed > patience):
+            if over or (not found.open and (not found.lost or now - changed > patience)):
                 return found
         if now - began > seconds:
             break

@@ -183,6 +183,8 @@ class House:
     def kill(self, one: Seen | int, number: int = signal.SIGKILL) -> bool:
         """Send a signal to a process of the house; ``False`` when it had ended before.
 
+        What is killed (SIGKILL) has ended when this returns.
+
         Raises:
             AssertionError: the process is none of the house.
         """
@@ -194,10 +196,21 @@ class House:
             return False
         try:
             # By psutil, which looks once more whether the number is still that of the same process.
-            psutil.Process(pid).send_signal(number)
+            process = psutil.Process(pid)
+            process.send_signal(number)
         except psutil.NoSuchProcess:
             return False
+        if number == signal.SIGKILL:
+            wait_for(lambda: self._ended(process), f"the end of process {pid}", every=0.005)
         return True
+
+    def _ended(self, process: psutil.Process) -> bool:
+        if process.pid == self.pid:
+            return self.code() is not None
+        try:
+            return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
 
     def kill_all(self) -> int:
         """Kill all processes at once, as when the power fails; return how many there were."""
@@ -239,8 +252,9 @@ class House:
         return count(expected, ledger=self.ledger_url, received=self.received)
 
     def settled(self, expected: Collection[str], *, seconds: float = 120.0, patience: float = 20.0) -> Count:
-        """Wait until nothing is under way any more, see ``tests.service.count``."""
-        return settled(partial(self.count, expected), seconds=seconds, patience=patience)
+        """Wait until nothing is under way any more, see ``tests.service.count``; no longer than there are processes."""
+        counted = partial(self.count, expected)
+        return settled(counted, seconds=seconds, patience=patience, working=lambda: bool(self.processes()))
 
     @property
     def options(self) -> list[str]:

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.service import web
 from tests.service.beside import Beside, attend, given, say
@@ -33,7 +34,8 @@ ACCEPTED = frozenset((OK, DROPPED, LATE, HUNG))
 class Plan:
     """How a receiver misbehaves: shares of requests, 0 to 1, together 1 at most; all others are answered with 204.
 
-    Which requests it meets follows from the seed, the alert and how often it has come, whatever the order is.
+    Which requests it meets follows from the seed, the path of the article and how often its alert has come, whatever
+    the order is, and whatever port the article has come from.
     """
 
     seed: int = 1
@@ -48,9 +50,9 @@ class Plan:
     late_s: float = 20.0
     retry_after_s: int = 1
 
-    def outcome(self, key: str, nth: int) -> str:
-        """Return what becomes of the ``nth`` request (from 1) of an alert."""
-        chance = random.Random(f"{self.seed} {key} {nth}").random()  # noqa: S311 - chooses faults, guards nothing
+    def outcome(self, path: str, nth: int) -> str:
+        """Return what becomes of the ``nth`` request (from 1) about an article."""
+        chance = random.Random(f"{self.seed} {path} {nth}").random()  # noqa: S311 - chooses faults, guards nothing
         for name, share in ((ERROR, self.errors), (BUSY, self.busy), (DROPPED, self.dropped), (LATE, self.late)):
             if chance < share:
                 return name
@@ -211,14 +213,14 @@ class _Receiving:
         return self._asked
 
     def _take(self, request: web.Request) -> str:
-        key = request.headers.get("webhook-id", "")
+        key, url = request.headers.get("webhook-id", ""), _article(request.body)
         self._seen[key] += 1
-        outcome = self._plan.outcome(key, self._seen[key]) if self._open.is_set() else HUNG
+        outcome = self._plan.outcome(urlsplit(url).path, self._seen[key]) if self._open.is_set() else HUNG
         self._write(
             Post(
                 at=_now(),
                 alert=key,
-                url=_article(request.body),
+                url=url,
                 attempt=request.headers.get("x-wirewatch-attempt", ""),
                 idempotency=request.headers.get("idempotency-key", ""),
                 body=hashlib.sha256(request.body).hexdigest(),

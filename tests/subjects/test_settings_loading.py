@@ -156,8 +156,6 @@ def test_a_feed_in_a_greater_hurry_than_the_service_is_a_warning(tmp_path: Path)
 @pytest.mark.parametrize(
     ("file", "text", "quiet"),
     [
-        ("service", "console: {listen: '127.0.0.1:1'}", "console: {listen: '127.0.0.1:8484'}"),
-        ("service", "console: {token: abc}", "console: {token: '${WIREWATCH_TOKEN:-}'}"),
         ("service", "heartbeat: {url: https://x.example}", "heartbeat: {url: ''}"),
         ("service", "heartbeat: {every: 1m}", "heartbeat: {every: 5m}"),
         ("alerts", "policy: {digest: daily}", "policy: {digest: ''}"),

@@ -38,6 +38,7 @@ def run(*, watch: bool, single_process: bool) -> int:
 
     place = _place()
     settings = _settings(place)
+    parts.check(place)
     with lock.alone(place.state):
         embedded = settings.service.broker == "embedded"
         if embedded and (why := valkey.available()):
@@ -46,8 +47,6 @@ def run(*, watch: bool, single_process: bool) -> int:
         if single_process:
             return _single(place, settings)
         started = [parts.server(place)] if embedded else []
-        if not embedded:
-            parts.check_broker(place)
         settings = parts.begin(place)
         started += [parts.scheduler(), *parts.workers(settings.service.workers), parts.console(lambda: serve(place))]
         _greet(settings)
@@ -68,7 +67,7 @@ def worker(*, readers: int | None) -> int:
 
     place = _place()
     settings = _several(place)
-    parts.check_broker(place)
+    parts.check(place)
     settings = parts.join(place)
     _greet(settings)
     return parts.supervise(parts.workers(readers or settings.service.workers), place)
@@ -86,7 +85,7 @@ def scheduler(*, watch: bool) -> int:
 
     place = _place()
     _several(place)
-    parts.check_broker(place)
+    parts.check(place)
     _greet(parts.begin(place))
     return parts.supervise([parts.scheduler()], place, watch=watch)
 

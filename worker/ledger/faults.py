@@ -71,9 +71,10 @@ def place(url: URL) -> Place:
     if url.get_backend_name() == "sqlite":
         return Place(name=url.database or ":memory:", sqlite=True)
     query = url.normalized_query
-    hosts = query.get("host") or (url.host or "localhost",)
-    port = f":{url.port}" if url.port else ""
-    where = ",".join(host if ":" in host and not host.startswith("/") else f"{host}{port}" for host in hosts)
+    host = url.host or "localhost"
+    one = (f"[{host}]" if ":" in host else host) + (f":{url.port}" if url.port else "")
+    # In the query there may be several, each with its port, or the folder of a socket.
+    where = ",".join(query.get("host") or (one,))
     known = (url.password, *query.get("password", ()), *query.get("sslpassword", ()))
     secrets = {form for secret in known if secret for form in (str(secret), quote(str(secret), ""), quote_plus(secret))}
     return Place(

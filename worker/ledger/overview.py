@@ -10,7 +10,6 @@ from sqlalchemy import case, func, select
 from worker.ledger.engine import Transaction
 from worker.ledger.leases import is_in_hand, walk_indexes
 from worker.ledger.tables import DEAD, DONE, OPEN, UNKNOWN, alert, article, dead, entry, feed, match
-from worker.ledger.leases import is_in_hand, walk_indexes
 from worker.ledger.tables import story as story_table
 
 _QUEUES = {"poll": feed, "read": entry, "deliver": alert}

@@ -302,7 +302,7 @@ def judged(info: Mapping[str, Any]) -> list[Finding]:
     def say(level: Level, what: str, remedy: str, *, passing: bool = False) -> None:
         found.append(Finding(level=level, what=f"broker: {what}", remedy=remedy, passing=passing))
 
-    if info.get("redis_mode") == "sentinel":
+    if "sentinel_masters" in info:
         say("refuse", "this is a sentinel and holds no data", "write sentinel://HOST:PORT/0?master_name=NAME")
         return found
     if _flag(info, "cluster_enabled"):

@@ -55,7 +55,7 @@ class Place:
     """A directory as the system sees it."""
 
     path: Path
-    #: Whether it is there; else everything is said of the nearest directory above it that is.
+    #: Whether something is there; else everything is said of the nearest directory above it.
     exists: bool
     writable: bool
     free: int
@@ -63,18 +63,20 @@ class Place:
     kind: str
 
 
-def examine(service: Service, state: Path, *, clock: Callable[[], datetime]) -> Report:
+def examine(service: Service, state: Path, *, clock: Callable[[], datetime], starting: bool = False) -> Report:
     """Return what is in order and what is not, of this machine and of the servers that ``service`` names.
 
     Args:
         service: What service.yaml says.
         state: The state directory. Nothing is made or changed in it.
         clock: The clock of this machine.
+        starting: The service is about to start, which says by itself what it makes of damaged models: it goes on
+            without meaning.
     """
-    return Report(tuple(_examined(service, state, clock)))
+    return Report(tuple(_examined(service, state, clock, starting=starting)))
 
 
-def _examined(service: Service, state: Path, clock: Callable[[], datetime]) -> Iterator[Finding]:
+def _examined(service: Service, state: Path, clock: Callable[[], datetime], *, starting: bool) -> Iterator[Finding]:
     yield python(sys.version_info[:3])
     yield xml_parser(pyexpat.version_info)
     yield processes(forks=hasattr(os, "fork"), kernel=kernel_tells(), system=platform.system())
@@ -82,7 +84,8 @@ def _examined(service: Service, state: Path, clock: Callable[[], datetime]) -> I
     yield from state_directory(place)
     yield from _ledger(service, state, place, clock)
     yield from _broker(service, state, clock)
-    yield models(service.meaning.model, damaged(service))
+    if not starting:
+        yield models(service.meaning.model, damaged(service))
     yield console(service.console)
 
 
@@ -132,7 +135,7 @@ def processes(*, forks: bool, kernel: bool, system: str) -> Finding:
 def look(path: Path) -> Place:
     """Return a directory as the system sees it; nothing is made, and nothing is left behind."""
     there = path.absolute()
-    while not there.exists() and there != there.parent:
+    while not _exists(there) and there != there.parent:
         there = there.parent
     try:
         free = shutil.disk_usage(there).free
@@ -140,11 +143,22 @@ def look(path: Path) -> Place:
         free = 0
     return Place(
         path=path,
-        exists=path.is_dir(),
-        writable=there.is_dir() and os.access(there, os.W_OK | os.X_OK),
+        exists=there == path.absolute(),
+        writable=os.access(there, os.W_OK | os.X_OK) and there.is_dir(),
         free=free,
         kind=_kind(there),
     )
+
+
+def _exists(path: Path) -> bool:
+    """Return whether there is something at ``path``, which nobody may be allowed to look at."""
+    try:
+        path.lstat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _kind(path: Path) -> str:
@@ -191,10 +205,10 @@ def _ledger(service: Service, state: Path, place: Place, clock: Callable[[], dat
         if service.ledger == "sqlite":
             yield from local_ledger(place)
             path = state / build.SERVICE_LEDGER
-            if not path.exists():
+            if _exists(path):
+                yield schema(survey.look_at_file(path))
+            elif place.writable:
                 yield Finding(level="ok", what=f"ledger {path} will be made")
-                return
-            yield schema(survey.look_at_file(path))
             return
         before = clock()
         seen = survey.look_at_server(service.ledger)
@@ -242,7 +256,7 @@ def _broker(service: Service, state: Path, clock: Callable[[], datetime]) -> Ite
         yield embedded(why)
         return
     socket = valkey.socket_of(state)
-    if not socket.exists():
+    if not _exists(socket):
         yield embedded("")
         return
     broker = open_broker("embedded", socket=socket)

@@ -21,12 +21,12 @@ from worker import build
 from worker.errors import ConfigError, LedgerAway, WirewatchError
 from worker.ledger.engine import Ledger
 from worker.live import valkey
-from worker.live.broker import findings
 from worker.live.celery_settings import STAGES, TICK
 from worker.live.clock import wall_clock
+from worker.live.doctor import examine
 from worker.live.findings import refusals
 from worker.live.place import Place
-from worker.live.service import broker_of, in_force, own_service, put_in_force
+from worker.live.service import in_force, own_service, put_in_force
 from worker.live.supervisor import Part, Supervisor
 from worker.settings import Settings
 
@@ -124,8 +124,8 @@ def _worker(stage: str, size: int) -> Callable[[], int]:
 def _keep_logging() -> None:
     """Have Celery leave the logging of this process as it is, and write nothing to stdout, which is for alerts."""
     signals.setup_logging.connect(_nothing, weak=False)
-    # It says there that it is being shut down.
-    sys.__stdout__ = sys.__stderr__  # type: ignore[misc] # declared as final
+    # What it says there, that it shuts down, our log says as well.
+    sys.__stdout__ = Path(os.devnull).open("w")  # type: ignore[misc] # noqa: SIM115 - for the process's life
     # A container runs as whoever its image says; nothing here is pickled, which is what it warns of.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     if logging.getLogger().level > logging.DEBUG:
@@ -207,22 +207,25 @@ def _stamps(directory: Path) -> dict[str, tuple[int, int]]:
         return {}
 
 
-def check_broker(place: Place, *, patience: float = 60.0) -> None:
-    """Refuse a broker that is not fit; one that does not answer is waited for, at most ``patience`` seconds.
+def check(place: Place, *, patience: float = 60.0) -> None:
+    """Refuse to start where the service would lose more than wake-ups; a server that is away is waited for.
 
     Raises:
-        Unfit: it is not fit, or does not answer; the text says what to do.
+        Unfit: something is not what it must be, or a server did not answer in time; the text says what to do.
     """
     until = time.monotonic() + patience
     while True:
-        with closing(broker_of(place).client()) as client:
-            refused = refusals(findings(client, clock=wall_clock))
+        findings = examine(own_service(place), place.state, clock=wall_clock, starting=True).findings
+        refused = refusals(findings)
         if not refused:
-            return
+            break
         if not all(finding.passing for finding in refused) or time.monotonic() >= until:
             raise Unfit("\n".join(map(str, refused)))
         _log.warning("%s; waiting for it", refused[0])
         time.sleep(1.0)
+    for finding in findings:
+        if finding.level == "warn":
+            _log.warning("%s", finding)
 
 
 class Unfit(WirewatchError):  # noqa: N818 - named for what it says, like its siblings

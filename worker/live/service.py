@@ -92,6 +92,8 @@ def put_in_force(ledger: Ledger, place: Place, *, now: datetime) -> tuple[Settin
         worker.errors.ConfigError: something is wrong with them; nothing has changed.
     """
     taken = take(place.config, os.environ, required=place.named)
+    # Better no service, or the last configuration, than one that swallows alerts.
+    build.live_channels(taken.settings, screen=sys.stdout)
     with ledger.write() as t:
         feeds.sync(t, taken.settings.feeds, now=now)
         generation = snapshots.keep(t, topics=taken.settings.topics, files=taken.files, now=now)

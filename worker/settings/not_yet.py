@@ -26,8 +26,6 @@ class _Later:
 #: One row a key; a row goes when its key is acted on.
 NOT_YET: Final[Mapping[str, tuple[_Later, ...]]] = {
     "service.yaml": (
-        _Later(keys=("console", "listen"), quiet=("127.0.0.1:8484",), instead="there is no console"),
-        _Later(keys=("console", "token"), quiet=("",), instead="there is no console"),
         _Later(keys=("heartbeat", "url"), quiet=("",), instead="nothing is called"),
         _Later(keys=("heartbeat", "every"), quiet=("5m", "300s", 300), instead="nothing is called"),
     ),

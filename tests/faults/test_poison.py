@@ -1,0 +1,144 @@
+"""Pages that kill whoever reads or matches them, among good ones: dead letters with a reason, and nobody else pays."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, select
+
+from tests.faults.flowing import LONG, console
+from tests.faults.poison import CRASH, LOOP, MATCH, MEMORY, page
+from tests.processes import wirewatch
+from tests.service.house import House
+from tests.service.press import Press, press
+from tests.service.receiver import Receiver, receiver
+from worker.ledger.leases import MAX_ATTEMPTS
+from worker.ledger.tables import entry
+
+pytestmark = [pytest.mark.faults, pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]
+
+GOOD = 50
+#: Seconds that one call of a reader may take: as in the service in the long form.
+LIMIT = 15.0 if LONG else 2.0
+#: What a dead letter says of each kind.
+REASONS = {
+    CRASH: "extract: its process died (signal 11)",
+    MEMORY: "extract: used more than 1024 MiB of memory",
+    LOOP: f"extract: killed after {LIMIT:g} s",
+}
+#: Processes that must live on.
+LASTING = r"service|scheduler|console|valkey|worker (poll|read|deliver)( child)?"
+
+
+class PoisonedHouse(House):
+    """A service whose readers and matcher fall for poison."""
+
+    def _program(self) -> Sequence[str]:
+        return ("-m", "tests.faults.poison", str(LIMIT), json.dumps(self._constants))
+
+
+@pytest.fixture
+def publishers() -> Iterator[Press]:
+    """Give publishers with five feeds."""
+    with press(feeds=5) as running:
+        yield running
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Iterator[Receiver]:
+    """Give a receiver that behaves."""
+    with receiver(tmp_path / "posts.jsonl") as running:
+        yield running
+
+
+def poisoned(tmp_path: Path, publishers: Press, inbox: Receiver, lease: float) -> PoisonedHouse:
+    """Return a service that falls for poison, with leases of so many seconds and the shortest retries."""
+    constants = {"worker.ledger.leases.LEASE": lease, "worker.ledger.leases.BASE": 0.1}
+    service = {"console": console()}
+    return PoisonedHouse(tmp_path / "house", publishers, receiver=inbox, constants=constants, service=service)
+
+
+def dead_letters(house: House, cwd: Path) -> dict[str, dict[str, Any]]:
+    """Return what ``wirewatch dead list`` shows, by address."""
+    done = wirewatch("dead", "list", "--json", *house.options, cwd=cwd)
+    assert done.code == 0, done.err
+    letters = [json.loads(line) for line in done.out.splitlines()]
+    return {letter["subject"]: letter for letter in letters}
+
+
+def attempts(house: House, urls: Collection[str]) -> Counter[int]:
+    """Return how often entries at ``urls`` were claimed in vain or not: how many there are of each number."""
+    engine = create_engine(house.ledger_url)
+    with engine.connect() as connection:
+        found = connection.execute(select(entry.c.attempt).where(entry.c.url.in_(urls))).scalars().all()
+    engine.dispose()
+    return Counter(found)
+
+
+def lasting(house: House) -> set[tuple[int, str]]:
+    """Return the processes that must live on."""
+    return {(one.pid, one.role) for one in house.of_role(LASTING)}
+
+
+@pytest.mark.parametrize(
+    "kinds", [(CRASH,), (MEMORY,), (LOOP,), (CRASH, MEMORY, LOOP)] if LONG else [(CRASH, MEMORY, LOOP)], ids="-".join
+)
+def test_pages_that_kill_their_readers_are_dead_letters_and_harm_nobody(
+    tmp_path: Path, publishers: Press, inbox: Receiver, kinds: tuple[str, ...]
+) -> None:
+    """Fifty good ones beside them are told; of the poison each is given up with its reason, and no process dies of it.
+
+    What the feed itself said of such a page is told all the same when it meets a topic.
+    """
+    with poisoned(tmp_path, publishers, inbox, lease=60) as house:
+        house.start()
+        first = publishers.publish(10)
+        house.wait_until_said("Ctrl-C stops")
+        assert house.settled(first).delivered == len(first), house.last_words()
+        before = lasting(house)
+        silent = {kind: publishers.publish_page("A page", page(kind), feed=n) for n, kind in enumerate(kinds)}
+        told = publishers.publish_page("The alarm of a poisoned page", page(kinds[0]), feed=4)
+        good = publishers.publish(GOOD - 10, rate=20)
+        publishers.wait(seconds=60)
+        found = house.settled([*first, *good, told, *silent.values()], seconds=60 + 8 * LIMIT * len(kinds))
+        assert (found.delivered, found.dead) == (GOOD + 1, len(kinds)), f"{found}\n{house.last_words()}"
+        assert (found.lost, found.repeated, found.stray, found.open, found.unknown) == (0, 0, 0, 0, 0)
+        letters = dead_letters(house, tmp_path / "asked")
+        expected = {url: (REASONS[kind], MAX_ATTEMPTS) for kind, url in silent.items()}
+        expected[told] = (REASONS[kinds[0]], MAX_ATTEMPTS)
+        assert {url: (one["reason"], one["attempts"]) for url, one in letters.items()} == expected
+        assert attempts(house, {*first, *good}) == Counter({1: GOOD})
+        assert lasting(house) == before
+        assert house.stop() == 0
+
+
+@pytest.mark.parametrize("slowly", [0.0, 1.0], ids=["at-once", "slowly"])
+def test_what_kills_the_worker_itself_is_given_up_after_five_attempts(
+    tmp_path: Path, publishers: Press, inbox: Receiver, slowly: float
+) -> None:
+    """Its neighbours in the batch are charged with it once, and are told; the worker's child is born again each time."""
+    with poisoned(tmp_path, publishers, inbox, lease=3) as house:
+        house.start()
+        first = publishers.publish(5)
+        house.wait_until_said("Ctrl-C stops")
+        assert house.settled(first).delivered == len(first), house.last_words()
+        workers = {one.pid for one in house.of_role("service|worker read")}
+        deadly = publishers.publish_page("A page", page(MATCH, slowly=slowly), feed=1)
+        good = publishers.publish(GOOD - 5, rate=5)
+        publishers.wait(seconds=60)
+        found = house.settled([*first, *good, deadly], seconds=120)
+        assert (found.delivered, found.dead, found.lost, found.repeated) == (GOOD, 1, 0, 0), house.last_words()
+        letters = dead_letters(house, tmp_path / "asked")
+        assert [(url, one["reason"]) for url, one in letters.items()] == [
+            (deadly, f"not read in {MAX_ATTEMPTS} attempts")
+        ]
+        charged = attempts(house, {*first, *good})
+        print(f"slowly={slowly:g}: attempts of good entries {dict(charged)}")
+        assert max(charged) <= 2
+        assert {one.pid for one in house.of_role("service|worker read")} == workers
+        assert house.stop() == 0
