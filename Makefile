@@ -14,7 +14,7 @@ UV     ?= uv
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help replay run test lint format bench quality train faults lock clean
+.PHONY: help replay run test lint format bench quality train faults soak lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null || \
@@ -48,8 +48,11 @@ quality: $(RUN) ## what matching finds and what it costs; EVAL=DIR BACKGROUND=DI
 train: $(TRAIN) ## make the meaning models anew: an hour on 2 cores; MEASURE=DIR prints labelled sets as well
 	$(TRAINED)/bin/python -m worker.training.build $(if $(MEASURE),--measure $(MEASURE))
 
-faults: $(DEV) ## the long fault suite: replay killed at 50 random moments
-	WIREWATCH_KILLS=50 $(BIN)/python -m pytest -m faults -n 0 $(PYTEST_ARGS)
+faults: $(DEV) ## the long fault suite: 200 kills, broker and database taken away, poison, full disks; half an hour
+	WIREWATCH_FAULTS=long WIREWATCH_KILLS=50 $(BIN)/python -m pytest -m faults -n 0 -rA $(PYTEST_ARGS)
+
+soak: $(DEV) ## the service under steady load; MINUTES=30 RATE=5 MEANING=off: memory, cost and keys, as a table
+	$(BIN)/python -m tests.service.soak $(if $(MEANING),--meaning $(MEANING))
 
 lock: ## resolve the lock files anew (needs uv)
 	$(UV) pip compile --universal --python-version 3.11.2 --generate-hashes --no-header --no-annotate \

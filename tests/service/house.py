@@ -88,12 +88,18 @@ class House:
         self._constants, self._args = dict(constants or {}), tuple(args)
         self._seen: dict[int, float] = {}
         self._told = 0
-        self.config.mkdir(parents=True, exist_ok=True)
-        self.write("feeds.yaml", self._feeds(interval))
-        self.write("topics.yaml", {"topics": [{"id": TOPIC, "any": [TOPIC]}]})
-        self.write("service.yaml", self._service(service or {}))
-        self.write("alerts.yaml", self._alerts(policy or {}, ask=ask))
         self._keeper = Beside("tests.service.keeper")
+        try:
+            #: Where its console listens.
+            self.console = f"127.0.0.1:{self._keeper.ask('free_port')}"
+            self.config.mkdir(parents=True, exist_ok=True)
+            self.write("feeds.yaml", self._feeds(interval))
+            self.write("topics.yaml", {"topics": [{"id": TOPIC, "any": [TOPIC]}]})
+            self.write("service.yaml", self._service(service or {}))
+            self.write("alerts.yaml", self._alerts(policy or {}, ask=ask))
+        except BaseException:
+            self._keeper.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -301,7 +307,13 @@ class House:
             "per_host_concurrency": 8,
         }
         polling = {"first_poll": "all", "min_interval": "1s", "adaptive": False}
-        own = {"ledger": self._ledger, "network": network, "polling": polling, "meaning": {"model": "off"}}
+        own = {
+            "ledger": self._ledger,
+            "network": network,
+            "polling": polling,
+            "meaning": {"model": "off"},
+            "console": {"listen": self.console},
+        }
         return _merged(own, other)
 
     def _alerts(self, policy: Mapping[str, Any], *, ask: bool) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -79,6 +80,13 @@ def _alive(process: psutil.Process) -> bool:
         return False
 
 
+def _free_port() -> int:
+    """Return a port of 127.0.0.1 that was free just now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
 def _take_in_orphans() -> bool:
     if sys.platform != "linux":
         return False
@@ -90,7 +98,14 @@ async def _main() -> None:
     keeper = _Keeper()
     say({"adopts": adopts})
     try:
-        await attend({"start": keeper.start, "ended": keeper.ended, "kill_all": keeper.kill_all})
+        await attend(
+            {
+                "start": keeper.start,
+                "ended": keeper.ended,
+                "kill_all": keeper.kill_all,
+                "free_port": _free_port,
+            }
+        )
     finally:
         keeper.kill_all()
 

@@ -11,7 +11,7 @@ from worker.ledger import snapshots
 from worker.ledger.engine import Ledger
 from worker.live.place import Place
 from worker.live.report import nothing_yet, report
-from worker.settings import Settings, load, load_files
+from worker.settings import Settings, load, load_files, load_service
 
 
 class Reporter:
@@ -20,6 +20,8 @@ class Reporter:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._ledger: Ledger | None = None
+        # Reading a large configuration takes as long as a second, and a health check comes every few.
+        self._generation, self._settings = 0, Settings()
         self._lock = threading.Lock()
 
     def __call__(self) -> dict[str, Any]:
@@ -28,16 +30,25 @@ class Reporter:
         Raises:
             worker.errors.WirewatchError: the ledger or the configuration cannot be used.
         """
-        settings = load(self._place.config, os.environ, required=self._place.named)
         with self._lock:
             if self._ledger is None:
-                if not build.ledger_exists(settings.service, self._place.state):
-                    return nothing_yet(settings, "there is no ledger yet; start `wirewatch run`")
-                self._ledger = build.open_ledger(settings.service, self._place.state)
-        return report(self._ledger, _in_force(self._ledger, settings), now=self._ledger.clock())
+                service = load_service(self._place.config, os.environ)
+                if not build.ledger_exists(service, self._place.state):
+                    return nothing_yet(self._own(), "there is no ledger yet; start `wirewatch run`")
+                self._ledger = build.open_ledger(service, self._place.state)
+            settings = self._in_force(self._ledger)
+        return report(self._ledger, settings, now=self._ledger.clock())
 
+    def _in_force(self, ledger: Ledger) -> Settings:
+        with ledger.read() as t:
+            generation = snapshots.generation(t)
+            newest = snapshots.latest(t) if generation != self._generation else None
+        if generation == 0:
+            return self._own()
+        if newest is not None:
+            self._settings = self._own() if newest.files is None else load_files(newest.files, os.environ)
+            self._generation = generation
+        return self._settings
 
-def _in_force(ledger: Ledger, own: Settings) -> Settings:
-    with ledger.read() as t:
-        newest = snapshots.latest(t)
-    return own if newest is None or newest.files is None else load_files(newest.files, os.environ)
+    def _own(self) -> Settings:
+        return load(self._place.config, os.environ, required=self._place.named)

@@ -37,8 +37,8 @@ LINGER: Final = timedelta(seconds=6)
 ROUND: Final = timedelta(seconds=20)
 #: How often what is older than the retention allows is erased, and how soon again while there is more.
 _SWEEP_EVERY, _SWEEP_AGAIN = timedelta(hours=6), timedelta(seconds=15)
-#: Seconds without a turn after which a flow hangs.
-_HANGS: Final = 40.0
+#: Seconds without a turn after which a flow hangs: as long as a lease.
+_HANGS: Final = 120.0
 _NAP: Final = 0.1
 
 #: The functions of the stages.
