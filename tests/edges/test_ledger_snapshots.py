@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 from tests.builders import NOON, at, feed, topic
 from worker.ledger import feeds, progress, snapshots, sweep
-from worker.ledger.engine import Ledger, open_file
+from worker.ledger.engine import Ledger, Transaction, open_file
 from worker.ledger.progress import Progress
 from worker.ledger.retention import Retention
 
@@ -63,25 +64,39 @@ def test_the_last_twenty_configurations_are_kept(either_ledger: Ledger) -> None:
         assert snapshots.keep(t, topics=[], files={}, now=at(61)) > all_of_them[-1]
 
 
-def test_two_that_put_one_configuration_in_force_at_once_make_one_generation(postgres_ledger: Ledger) -> None:
-    """Two services that start together with the same files and the same new feeds."""
-    start, found, errors = threading.Barrier(4), [], []
+def at_once(ledger: Ledger, work: Callable[[Transaction], object]) -> list[object]:
+    """Return what came of four transactions that begin at one moment: results, and errors."""
+    start, found = threading.Barrier(4), list[object]()
 
-    def put() -> None:
+    def run() -> None:
         start.wait(30)
         try:
-            with postgres_ledger.write() as t:
-                feeds.sync(t, [feed(), feed(id="other")], now=NOON)
-                found.append(snapshots.keep(t, topics=[topic()], files=FILES, now=NOON))
+            with ledger.write() as t:
+                found.append(work(t))
         except Exception as error:  # noqa: BLE001 - the test looks at it
-            errors.append(error)
+            found.append(error)
 
-    threads = [threading.Thread(target=put) for _ in range(4)]
+    threads = [threading.Thread(target=run) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert (errors, len(found), len(set(found))) == ([], 4, 1)
+    return found
+
+
+def test_several_that_put_one_configuration_in_force_at_once_make_one_generation(either_ledger: Ledger) -> None:
+    """Services that start together with the same files."""
+    found = at_once(either_ledger, lambda t: snapshots.keep(t, topics=[topic()], files=FILES, now=NOON))
+    with either_ledger.read() as t:
+        assert found == [snapshots.generation(t)] * 4
+
+
+def test_several_that_bring_the_same_new_feeds_at_once_add_them_once(either_ledger: Ledger) -> None:
+    """The same services, a moment before."""
+    found = at_once(either_ledger, lambda t: feeds.sync(t, [feed(), feed(id="other")], now=NOON))
+    assert found == [None] * 4
+    with either_ledger.read() as t:
+        assert feeds.states(t).keys() == {"wire", "other"}
 
 
 def test_what_a_part_said_last_is_known(either_ledger: Ledger) -> None:

@@ -54,20 +54,22 @@ class Flow:
 
     def wait_until_told(self, urls: Collection[str], *, seconds: float = AGAIN) -> None:
         """Wait until all these articles have arrived."""
-
         self.wait_until_under_way(1.0, urls, seconds=seconds)
 
     def wait_until_under_way(self, share: float, of: Collection[str], *, seconds: float = 120.0) -> None:
         """Wait until this share of these articles has arrived; the rest is still on its way, or comes out later."""
+        house = self.house
 
         def seen() -> bool:
+            # Machines are nobody's process.
+            assert not house.pid or house.running(), f"the service has ended ({house.code()})"
             return len(self._arrived() & set(of)) >= share * len(of)
 
         try:
             wait_for(seen, f"{share:.0%} of {len(of)} alerts", seconds=seconds)
         except AssertionError as late:
             missing = sorted(set(of) - self._arrived())
-            raise AssertionError(f"{late}; there is no {missing[0]}; it said:\n{self.house.last_words()}") from None
+            raise AssertionError(f"{late}; there is no {missing[0]}; it said:\n{house.last_words()}") from None
 
     def again(self, count: int = 5) -> None:
         """Publish ``count`` more articles, which must arrive within a minute: the service is at work again."""

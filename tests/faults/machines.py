@@ -1,4 +1,4 @@
-"""Several machines that share one ledger and one broker: parts of the service by themselves, each with its own state."""
+"""Several machines that share one ledger and one broker: parts of the service, each with a state of its own."""
 
 from __future__ import annotations
 

@@ -40,7 +40,13 @@ class Valkey:
 
     def start(self) -> None:
         """Start it, and wait until it answers. It ends with this process, even if that is killed."""
-        options = {"port": "0", "unixsocket": str(self._socket), "dir": str(self._folder), "save": "", "appendonly": "no"}
+        options = {
+            "port": "0",
+            "unixsocket": str(self._socket),
+            "dir": str(self._folder),
+            "save": "",
+            "appendonly": "no",
+        }
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
         with (self._folder / "valkey.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -159,7 +165,8 @@ class _Keeper:
     def url(self) -> str:
         """Return its address."""
         host = self._server.get_postmaster_info().socket_dir
-        return f"postgresql+psycopg://{_USER}:{quote(PASSWORD, safe='')}@/{_USER}?host={host}"
+        # The host in the query goes before the other one.
+        return f"postgresql+psycopg://{_USER}:{quote(PASSWORD, safe='')}@localhost/{_USER}?host={host}"
 
     def stop(self, mode: str) -> None:
         """End it."""

@@ -6,10 +6,8 @@ The same kind of broker, the same receiver, the same count, and a ledger nowhere
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,7 +17,7 @@ from tests.faults import plain
 from tests.faults.servers import Valkey, broker
 from tests.processes import ROOT
 from tests.service.beside import Beside, wait_for
-from tests.service.count import Count, count, settled
+from tests.service.count import Count, count
 from tests.service.receiver import Receiver, receiver
 
 pytestmark = [
@@ -55,8 +53,8 @@ class Plain:
         """Wait until a worker has killed itself."""
         wait_for(lambda: self._keeper.ask("ended", pid=pid) == -9, "the end of a worker", every=0.02)
 
-    def settled(self) -> Count:
-        """Return the count when the broker has nothing left, and nothing has come for a while that would be long."""
+    def ended(self) -> Count:
+        """Return the count when the broker has nothing left."""
         looks = 0
 
         def empty() -> bool:
@@ -68,8 +66,7 @@ class Plain:
         with closing(self._server.client()) as client:
             wait_for(empty, "an empty queue")
         nowhere = URL.create("sqlite", database=str(self._place / "there-is-no.sqlite"))
-        counted = partial(count, self.urls, ledger=nowhere, received=self._inbox.received)
-        return settled(counted, patience=2 * plain.VISIBLE)
+        return count(self.urls, ledger=nowhere, received=self._inbox.received)
 
     def close(self) -> None:
         """End all workers."""
@@ -79,9 +76,12 @@ class Plain:
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Plain]:
     """Give a plain service to which all articles are known and nobody works yet."""
-    with broker() as server, receiver(tmp_path / "posts.jsonl") as inbox:
-        with closing(Plain(tmp_path, server, inbox)) as running:
-            yield running
+    with (
+        broker() as server,
+        receiver(tmp_path / "posts.jsonl") as inbox,
+        closing(Plain(tmp_path, server, inbox)) as running,
+    ):
+        yield running
 
 
 def test_the_count_sees_what_a_broker_loses(service: Plain) -> None:
@@ -89,7 +89,7 @@ def test_the_count_sees_what_a_broker_loses(service: Plain) -> None:
     for _ in range(KILLS):
         service.wait_until_dead(service.start(dies=plain.GAP, at=2))
     service.start()
-    found = service.settled()
+    found = service.ended()
     assert (found.expected, found.delivered, found.lost, found.repeated) == (ARTICLES, ARTICLES - KILLS, KILLS, 0)
 
 
@@ -97,6 +97,6 @@ def test_the_count_sees_what_late_acknowledgement_repeats(service: Plain) -> Non
     """Killed after the receiver has taken an alert, a worker leaves it to another, who does not ask."""
     service.wait_until_dead(service.start(dies=plain.POSTED, at=2))
     service.start()
-    found = service.settled()
+    found = service.ended()
     assert (found.expected, found.delivered, found.lost, found.repeated) == (ARTICLES, ARTICLES, 0, 1)
     assert len(found.which["repeated"]) == 1

@@ -44,6 +44,8 @@ class Count:
     lost: int = 0
     #: Arrivals of what was not expected, or of alerts that the ledger does not know.
     stray: int = 0
+    #: Of those that are lost, how many the ledger has never seen: their feed may still have to be polled.
+    unseen: int = field(default=0, compare=False)
     #: Some of the articles by the name of their end, for people.
     which: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
 
@@ -82,6 +84,7 @@ def count(expected: Collection[str], *, ledger: str | URL, received: Callable[[]
         **{name: found[name] for name in ("delivered", "dead", "unknown", "open", "lost")},
         repeated=repeated.total(),
         stray=len(stray),
+        unseen=sum(name == "lost" and url not in written.entries for url, name in ends.items()),
         which={name: tuple(urls) for name, urls in which.items()},
     )
 
@@ -110,8 +113,8 @@ def settled(
 ) -> Count:
     """Return the count when nothing is open and nothing missing, or at the latest after ``seconds``.
 
-    What is lost is believed to be so when nothing is open and nothing has changed for ``patience`` seconds, and all
-    counts are when nobody is ``working`` any more. A ledger that cannot be read meanwhile is asked again.
+    What is lost is believed to be so when nothing is open or unseen and nothing has changed for ``patience`` seconds,
+    and all counts are when nobody is ``working`` any more. A ledger that cannot be read meanwhile is asked again.
     """
     began = said = changed = time.monotonic()
     last: Count | None = None
@@ -127,7 +130,8 @@ def settled(
         else:
             changed = changed if found == last else now
             last, error = found, None
-            if over or (not found.open and (not found.lost or now - changed > patience)):
+            still = bool(found.lost) and (bool(found.unseen) or now - changed <= patience)
+            if over or not (found.open or still):
                 return found
         if now - began > seconds:
             break

@@ -313,6 +313,7 @@ def test_every_article_comes_to_one_end_in_the_count(ledger: tuple[Ledger, URL])
     arrived = ["sent", "sent twice", "sent twice", "doubt", "unexpected"]
     found = count(expected, ledger=url, received=lambda: [(name, name) for name in arrived])
     assert found == Count(expected=10, delivered=2, repeated=1, dead=2, unknown=1, open=2, lost=3, stray=1)
+    assert found.unseen == 1
     assert set(found.which["lost"]) == {"read in vain", "vanished", "never seen"}
     assert found.which["repeated"] == ("sent twice",)
 
@@ -342,6 +343,8 @@ def test_a_count_settles_when_nothing_is_under_way_any_more() -> None:
     assert settled(iter([*steps, ends, steps[0]]).__next__, every=0) == ends
     lost = Count(expected=2, delivered=1, lost=1)
     assert settled(lambda: lost, every=0, patience=0.05) == lost
+    unseen = replace(lost, unseen=1)
+    assert settled(iter([unseen, unseen, unseen, ends]).__next__, every=0, patience=-1) == ends
     assert settled(lambda: steps[1], every=0, working=lambda: False) == steps[1]
 
 
@@ -424,7 +427,8 @@ def test_a_receiver_that_misbehaves_is_counted_as_it_was(
 @pytest.mark.faults
 def test_a_house_is_killed_part_by_part_and_nothing_of_it_stays(tmp_path: Path, publishers: Press) -> None:
     """Parts in sessions of their own are its processes too, also when what started them is dead."""
-    with House(tmp_path / "house", publishers, constants={"worker.ledger.leases.LEASE": 2}) as house:
+    constants = {"worker.ledger.leases.LEASE": 2, "worker.web.gates.LEASE": 2}
+    with House(tmp_path / "house", publishers, constants=constants) as house:
         expected = publishers.publish(20)
         house.start()
         wait_for(lambda: house.of_role("cage child"), "readers")

@@ -7,8 +7,6 @@ none.
 
 from __future__ import annotations
 
-import sqlite3
-import time
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -90,27 +88,12 @@ def _sqlite_connected(*, durable: bool) -> Any:  # noqa: ANN401 - SQLAlchemy's l
         # "pysqlite", "Serializable isolation / Savepoints") tells to switch that off and begin in the event.
         connection.isolation_level = None
         cursor = connection.cursor()
-        _to_wal(cursor)
+        cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute(f"PRAGMA synchronous={synchronous}")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 
     return connected
-
-
-def _to_wal(cursor: sqlite3.Cursor) -> None:
-    # Of two that open a new file at once one is told at once that it is locked, without waiting
-    # (https://www.sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode).
-    until = time.monotonic() + BUSY_TIMEOUT
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > until:
-                raise
-            time.sleep(0.02)
-        else:
-            return
 
 
 def _sqlite_begins(connection: Connection) -> None:

@@ -56,9 +56,9 @@ def celery_settings(broker: Broker) -> dict[str, Any]:
         # A task is a shift of at most 20 s; its requests have deadlines of their own.
         "task_time_limit": HARD_LIMIT,
         "task_soft_time_limit": SOFT_LIMIT,
-        # Libraries keep some memory for ever (celery#4843); a child ends after these, between two tasks: every few hours,
-        # since ticks are tasks too (what lxml and trafilatura keep ends with the processes that read documents). The
-        # limit must be above what imports take, or children are replaced without end (celery#4125).
+        # Libraries keep some memory for ever (celery#4843); a child ends after these, between two tasks: every few
+        # hours, since ticks are tasks too (what lxml and trafilatura keep ends with the processes that read documents).
+        # The limit must be above what imports take, or children are replaced without end (celery#4125).
         "worker_max_tasks_per_child": 2000,
         "worker_max_memory_per_child": MEMORY_LIMIT,
         # --- nothing is stored of tasks --------------------------------------------------------------------------

@@ -78,7 +78,9 @@ class Flow(Generic[T, D]):
         self._unrecorded: list[D] = []
         self._look_again = 0.0
         self._said_again = 0.0
-        self._idle_since: float | None = None
+        #: How often ``go`` was said, and how often it had been said before the first look of those that found nothing.
+        self._goes, self._empty = 0, -1
+        self._idle_since = 0.0
         self._going = threading.Event()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -98,9 +100,10 @@ class Flow(Generic[T, D]):
 
     def go(self) -> None:
         """Claim from now on."""
-        self._idle_since = None
+        self._goes += 1
         self._look_again = 0.0
         self._going.set()
+        self._hands.nudge()
 
     def halt(self) -> None:
         """Claim nothing more; what is in hand is finished and recorded."""
@@ -116,10 +119,9 @@ class Flow(Generic[T, D]):
         """Whether there is no room for more."""
         return len(self._in_hand) >= self._room
 
-    def idle(self) -> bool:
-        """Return whether nothing is in hand, and at least two looks in a row found nothing to claim."""
-        since = self._idle_since
-        return since is not None and not self.busy and time.monotonic() - since > _NAP
+    def idle(self, seconds: float = _NAP) -> bool:
+        """Return whether nothing is in hand, and for so many seconds of this ``go`` nothing was found to claim."""
+        return self._empty == self._goes and not self.busy and time.monotonic() - self._idle_since >= seconds
 
     def close(self, grace: float = GRACE) -> None:
         """Finish what is in hand, or give back what takes longer than ``grace`` seconds, and end the thread."""
@@ -177,6 +179,7 @@ class Flow(Generic[T, D]):
             return
         if self.outdated:
             return
+        goes = self._goes
         try:
             claims, outcomes = self._steps.claim(self._p, now=self._clock(), limit=free)
         except Outdated:
@@ -191,9 +194,9 @@ class Flow(Generic[T, D]):
         if len(claims) + len(outcomes) < free:
             self._look_again = time.monotonic() + _NAP
         if claims or outcomes:
-            self._idle_since = None
-        elif self._idle_since is None:
-            self._idle_since = time.monotonic()
+            self._empty = -1
+        elif self._empty != goes:
+            self._empty, self._idle_since = goes, time.monotonic()
 
     def _work(self, claim: Claim[T]) -> Callable[[], D]:
         return lambda: self._steps.do(self._p, claim, now=self._clock())

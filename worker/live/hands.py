@@ -20,7 +20,7 @@ class Hands(Generic[K, T]):
 
     def __init__(self, count: int, *, name: str) -> None:
         self._todo: queue.SimpleQueue[tuple[K, Callable[[], T]] | None] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[tuple[K, T | None]] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[K, T | None] | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True) for number in range(count)
         ]
@@ -36,15 +36,19 @@ class Hands(Generic[K, T]):
 
         Waits at most ``timeout`` seconds for the first, and then ``linger`` seconds for others to come with it.
         """
-        found: list[tuple[K, T | None]] = []
+        found: list[tuple[K, T | None] | None] = []
         try:
             found.append(self._done.get(timeout=timeout))
-            if linger:
+            if linger and found != [None]:
                 time.sleep(linger)
             while True:
                 found.append(self._done.get_nowait())
         except queue.Empty:
-            return found
+            return [one for one in found if one is not None]
+
+    def nudge(self) -> None:
+        """Have who waits in ``take`` come back at once, with whatever there is."""
+        self._done.put(None)
 
     def close(self) -> None:
         """Let the threads end when they have nothing more to do."""

@@ -39,6 +39,7 @@ ROUND: Final = timedelta(seconds=20)
 _SWEEP_EVERY, _SWEEP_AGAIN = timedelta(hours=6), timedelta(seconds=15)
 #: Seconds without a turn after which a flow hangs: as long as a lease.
 _HANGS: Final = 120.0
+#: Seconds between two looks at a flow.
 _NAP: Final = 0.1
 
 #: The functions of the stages.
@@ -92,7 +93,9 @@ class Station:
         self._generation: int | None = None
         self._pipeline: Pipeline | None = None
         self._flows: dict[str, Flow[Any, Any]] = {}
-        self._wake = threading.Event()
+        #: Stages that have got something to do, by what this process has recorded.
+        self._following: set[str] = set()
+        self._news = threading.Event()
 
     def shift(self, stage: str) -> bool:
         """Work at a stage until nothing is due soon or time is up; return whether there is more to do.
@@ -104,7 +107,6 @@ class Station:
         flow = self._flow(stage)
         ledger, clock = self._ledger_and_clock()
         Housekeeping(ledger, clock).note(stage, detail=f"generation {self._generation}")
-        self._wake.clear()
         flow.go()
         try:
             more = self._watch(flow)
@@ -121,14 +123,14 @@ class Station:
         until = time.monotonic() + SHIFT
         look = ring = 0.0
         while time.monotonic() < until and not self._stopping():
-            if self._wake.wait(_NAP):
-                self._wake.clear()
-                self._pass_on(flow.name)
+            if self._news.wait(_NAP if self._plan.ticks else _NAP / 10):
+                self._pass_on()
             if flow.error is not None or time.monotonic() - flow.turned_at > _HANGS:
                 raise Hung(f"{flow.name}: the flow does not come round: {flow.error!r}")
             if flow.outdated or flow.away:
                 return False
-            if flow.idle() and time.monotonic() >= look:
+            # Others add rows while the clock goes on; where it does not, one look is enough.
+            if flow.idle(_NAP * 3 if self._plan.linger else 0.0) and time.monotonic() >= look:
                 if not flow.due_within(self._plan.linger):
                     return False
                 look = time.monotonic() + 1.0
@@ -138,9 +140,11 @@ class Station:
                 ring = time.monotonic() + 1.0
         return True
 
-    def _pass_on(self, stage: str) -> None:
-        if self._plan.ticks:
-            self._ring(_NEXT[stage][0])
+    def _pass_on(self) -> None:
+        """Wake the stages that what was recorded is for."""
+        self._news.clear()
+        while self._following and self._plan.ticks:
+            self._ring(self._following.pop())
 
     def tick(self) -> None:
         """Wake each stage that has something to do within the next ticks, and see to what is done now and then.
@@ -225,7 +229,8 @@ class Station:
         for outcome in outcomes:
             following = _NEXT.get(outcome.stage)
             if following is not None and outcome.facts.get(following[1]):
-                self._wake.set()
+                self._following.add(following[0])
+                self._news.set()
             if outcome.reason is Reason.UNKNOWN:
                 _log.warning("alert %s may or may not have arrived: %s", outcome.subject, outcome.detail)
 
