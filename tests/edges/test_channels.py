@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,11 @@ def test_a_closed_stream_is_worth_another_try() -> None:
     stream.close()
     with pytest.raises(Retryable, match="terminal"):
         TerminalChannel("screen", stream).send(message(), now=NOON)
+
+
+def test_lines_that_are_appended_at_once_are_all_there(tmp_path: Path) -> None:
+    """Alerts are sent by several threads, and to one file by several processes."""
+    path = tmp_path / "alerts.jsonl"
+    with ThreadPoolExecutor(8) as hands:
+        list(hands.map(lambda number: append_line(path, b"%d\n" % number), range(800)))
+    assert sorted(map(int, path.read_bytes().split())) == list(range(800))

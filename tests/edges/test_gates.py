@@ -336,9 +336,9 @@ def test_a_place_of_a_process_that_died_is_not_given_back_by_another(url: str) -
     for _ in range(10):
         assert _enter(world) is None
         assert _enter(world) is not None
-        world.pass_(timedelta(seconds=15))
+        world.pass_(timedelta(seconds=5))
         _leave(world)
-    world.pass_(LEASE - timedelta(seconds=149))
+    world.pass_(LEASE - timedelta(seconds=49))
     assert _enter(world) is None
     assert _enter(world) is None
     other.close()

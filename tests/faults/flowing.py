@@ -14,7 +14,7 @@ from tests.service.beside import wait_for
 from tests.service.count import Count
 from tests.service.house import House
 from tests.service.press import Press, press
-from tests.service.receiver import Receiver, receiver
+from tests.service.receiver import Plan, Receiver, receiver
 
 #: ``make faults`` has the long form of each test.
 LONG: Final = os.environ.get("WIREWATCH_FAULTS") == "long"
@@ -101,13 +101,17 @@ def flowing(
     kind: type[House] = House,
     service: Mapping[str, Any] | None = None,
     constants: Mapping[str, float] = CONSTANTS,
+    plan: Plan | None = None,
     **options: Any,
 ) -> Iterator[Flow]:
-    """Give a service that is not started yet, with ten feeds and a receiver that can be asked; ``kind`` of house."""
-    own = {"console": console(), **(service or {})}
+    """Give a service that is not started yet, with ten feeds, and a receiver that behaves as in ``plan``.
+
+    ``options`` are those of a house, and ``kind`` is which. In the short form one process reads articles.
+    """
+    own = {"console": console(), "workers": 2 if LONG else 1, **(service or {})}
     with (
         press(feeds=10) as publishers,
-        receiver(place / "posts.jsonl") as inbox,
+        receiver(place / "posts.jsonl", plan=plan) as inbox,
         kind(place / "house", publishers, receiver=inbox, constants=constants, service=own, **options) as house,
     ):
         yield Flow(house, publishers, inbox)

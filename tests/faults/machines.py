@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 
 import psutil
 
@@ -53,10 +52,12 @@ class Machines(House):
         wait_for(ready, f"{name} to be ready")
 
     def kill_with_children(self, pids: Sequence[int]) -> int:
-        """Kill parts of the service with all that they have started; return how many processes that were."""
-        family: list[int] = []
-        for pid in pids:
-            with suppress(psutil.NoSuchProcess):
-                family += [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
-        self.processes()
-        return sum(self.kill(pid) for pid in family)
+        """Kill parts of the service and all that they have started, at once; return how many processes that were."""
+        known = {one.pid: one.born for one in self.processes()}
+        parts = [psutil.Process(pid) for pid in pids]
+        family = [*parts, *(child for part in parts for child in part.children(recursive=True))]
+        for one in family:
+            assert known.get(one.pid) == one.create_time(), f"{one} is none of the house, or new in it"
+        for one in family:
+            one.kill()
+        return len(family)

@@ -111,8 +111,11 @@ class Postgres:
 
     def __init__(self, folder: Path) -> None:
         self._beside = Beside("tests.faults.servers", folder=str(folder))
-        #: As service.yaml has it, with a password.
-        self.url: str = self._beside.ready["url"]
+
+    def new(self) -> str:
+        """Return the address of a new database, as service.yaml has it, with a password."""
+        address: str = self._beside.ask("new")
+        return address
 
     def stop(self, mode: str) -> None:
         """End it: "fast" rolls back and disconnects, "immediate" is as if it had been killed, and it must recover."""
@@ -157,16 +160,20 @@ class _Keeper:
         self._pg_ctl: Any = pg_ctl
         self._data = folder / "data"
         self._server: Any = get_server(self._data, cleanup_mode="delete")
-        self._server.psql(f"CREATE ROLE {_USER} LOGIN PASSWORD '{PASSWORD}'; CREATE DATABASE {_USER} OWNER {_USER};")
+        self._server.psql(f"CREATE ROLE {_USER} LOGIN PASSWORD '{PASSWORD}'")
+        self._count = 0
         access = self._data / "pg_hba.conf"
         access.write_text(f"local all {_USER} scram-sha-256\n" + access.read_text("utf-8"), "utf-8")
         self._control("reload")
 
-    def url(self) -> str:
-        """Return its address."""
+    def new(self) -> str:
+        """Make a database and return its address."""
+        self._count += 1
+        name = f"{_USER}{self._count}"
+        self._server.psql(f"CREATE DATABASE {name} OWNER {_USER}")
         host = self._server.get_postmaster_info().socket_dir
         # The host in the query goes before the other one.
-        return f"postgresql+psycopg://{_USER}:{quote(PASSWORD, safe='')}@localhost/{_USER}?host={host}"
+        return f"postgresql+psycopg://{_USER}:{quote(PASSWORD, safe='')}@localhost/{name}?host={host}"
 
     def stop(self, mode: str) -> None:
         """End it."""
@@ -178,7 +185,7 @@ class _Keeper:
 
     def kill_a_session(self, seed: int) -> bool:
         """Kill a process of it that serves the service; ``False`` when there is none."""
-        serving = f"postgres: {_USER} {_USER} "
+        serving = f"postgres: {_USER} {_USER}"
         children = psutil.Process(self._server.get_pid()).children()
         sessions = [one for one in children if " ".join(one.cmdline()).startswith(serving)]
         if not sessions:
@@ -196,9 +203,16 @@ class _Keeper:
 
 async def _main(folder: Path) -> None:
     keeper = _Keeper(folder)
-    say({"url": keeper.url()})
+    say({})
     try:
-        await attend({"stop": keeper.stop, "start": keeper.start, "kill_a_session": keeper.kill_a_session})
+        await attend(
+            {
+                "new": keeper.new,
+                "stop": keeper.stop,
+                "start": keeper.start,
+                "kill_a_session": keeper.kill_a_session,
+            }
+        )
     finally:
         keeper.end()
 

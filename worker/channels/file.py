@@ -5,6 +5,7 @@ It is also the reference for channels that can be read back: with it an alert in
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from datetime import datetime
@@ -66,6 +67,9 @@ def append_line(path: Path, line: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
+        # The system lets go of it when the file is closed or the process ends. Two that append at once would both begin
+        # where the file ended for both.
+        fcntl.flock(handle, fcntl.LOCK_EX)
         end = _end_of_lines(handle)
         os.ftruncate(handle, end)
         written = os.pwrite(handle, line, end)

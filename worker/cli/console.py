@@ -37,9 +37,9 @@ def serve(place: Place, *, greet: bool = False) -> int:
     """Serve the console of a service until it is told to stop, and return an exit code."""
     from worker.console import app, server
     from worker.live.reporter import Reporter
-    from worker.settings import load
+    from worker.settings import load_service
 
-    address = load(place.config, os.environ, required=place.named).service.console
+    address = load_service(place.config, os.environ).console
     made = app.make(Reporter(place), host=address.host, token=address.token)
     if greet:
         say(f"console: http://{address.host}:{address.port}/status; Ctrl-C stops", err=True)

@@ -28,4 +28,6 @@ def serve(app: Starlette, *, host: str, port: int) -> int:
         server.run()
     except SystemExit:  # what it does when it cannot listen, having said why
         return 1
+    except KeyboardInterrupt:  # it has stopped in order, and sends itself the signal again that told it to
+        return 0
     return 0 if server.started else 1

@@ -28,6 +28,8 @@ _NAP: Final = 0.1
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 #: A part that has lived for so many seconds had started well.
 _WELL: Final = 60.0
+#: One that has ever lived for so many seconds could be started: what is wrong now has come since, and may be mended.
+_BEGUN: Final = 10.0
 #: Seconds that the parts of one round have to stop before they are killed.
 PATIENCE: Final = 8.0
 #: Seconds that a part whose supervisor has died has to end by itself.
@@ -69,6 +71,7 @@ class Part:
     started_at: float = 0.0
     start_at: float = 0.0
     deaths: int = field(default=0)
+    begun: bool = False
 
 
 class Supervisor:
@@ -128,13 +131,14 @@ class Supervisor:
                     # Its children notice by themselves and finish what they have in hand.
                     code, part.pid = os.waitstatus_to_exitcode(status), None
                     self._died(part, f"died of {_how(code)}")
-                    if code == HOPELESS:
+                    if code == HOPELESS and not part.begun:
                         _log.critical("%s cannot be started; the service stops", part.name)
                         self._failed, self._stop = HOPELESS, True
 
     def _died(self, part: Part, how: str) -> None:
         lived = time.monotonic() - part.started_at
         part.deaths = 1 if lived > _WELL else part.deaths + 1
+        part.begun = part.begun or lived > _BEGUN
         wait = min(FIRST_WAIT * 2 ** min(part.deaths - 1, 10), LONGEST_WAIT)
         part.start_at = time.monotonic() + wait
         _log.error("%s %s after %.0f s; started again in %.1f s", part.name, how, lived, wait)

@@ -107,7 +107,11 @@ def ledger(value: str) -> str:
         return value
     scheme = urlsplit_scheme(value)
     if scheme in _LEDGERS:
-        _parts(value)
+        # A server of this machine may be named by the directory of its socket, in the query
+        # (https://www.postgresql.org/docs/current/libpq-connect.html, "Connection URIs").
+        local = _UNPRINTABLE.search(value) is None and "host" in dict(parse_qsl(urlsplit(value).query))
+        if not local:
+            _parts(value)
         return value
     if _OTHER_POSTGRES.fullmatch(scheme):
         raise ValueError("write postgresql+psycopg:// instead: wirewatch speaks to PostgreSQL through psycopg")

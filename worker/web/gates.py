@@ -15,8 +15,9 @@ FAILURES: Final = 5
 #: How long it is closed then; each probe that fails doubles it, up to ``LONGEST_SHUT``.
 SHUT: Final = timedelta(seconds=60)
 LONGEST_SHUT: Final = timedelta(hours=1)
-#: No request takes as long: a place taken before is of a thread that died.
-LEASE: Final = timedelta(minutes=3)
+#: Few requests take as long, twice the deadline of one: a place taken before is of a worker that died, whose host is
+#: to be asked again within a minute.
+LEASE: Final = timedelta(seconds=60)
 #: However long a host asks to be left alone, it is asked again after this.
 LONGEST_HOLD: Final = timedelta(hours=24)
 #: Hosts that nobody asked for so long are forgotten.
