@@ -137,7 +137,9 @@ def test_what_kills_the_worker_itself_is_given_up_after_five_attempts(
         found = house.settled([*first, *slow, *good, deadly], seconds=120)
         charged = attempts(house, {*first, *slow, *good})
         print(f"attempts of good entries {dict(charged)}")
-        assert (found.delivered, found.dead, found.lost, found.repeated) == (22, 1, 0, 0), f"{found}\n{house.last_words()}"
+        assert (found.delivered, found.dead, found.lost, found.repeated) == (22, 1, 0, 0), (
+            f"{found}\n{house.last_words()}"
+        )
         letters = dead_letters(house, tmp_path / "asked")
         assert [(url, one["reason"]) for url, one in letters.items()] == [
             (deadly, f"not read in {MAX_ATTEMPTS} attempts")

@@ -107,10 +107,11 @@ def test_a_machine_whose_clock_is_an_hour_ahead_takes_nothing_from_another(
 ) -> None:
     """Leases and due times are by the clock of the database, whatever its own says.
 
-    The receiver takes its time and cannot be asked, so that an alert whose lease was taken for over would be in doubt.
+    The receiver takes its time, so that both have alerts in hand, and cannot be asked, so that one whose lease was
+    taken for over would be in doubt.
     """
     own: dict[str, Any] = {"ledger": server.new(), "service": {"broker": queues.url}, "ask": False}
-    with flowing(tmp_path, kind=Machines, plan=Plan(late=1.0, late_s=0.5), **own) as flow:
+    with flowing(tmp_path, kind=Machines, plan=Plan(late=1.0, late_s=2.0), **own) as flow:
         machines = flow.house
         assert isinstance(machines, Machines)
         began = right_now()
@@ -123,6 +124,8 @@ def test_a_machine_whose_clock_is_an_hour_ahead_takes_nothing_from_another(
         flow.wait_until_told(flow.publish(200 if LONG else 40, rate=RATE), seconds=120)
         flow.again()
         flow.must_have_told_everything_once()
+        # Else neither could have taken anything from the other.
+        assert all("deliver verdict=delivered" in machines.said_by(name) for name in parts)
         now, hour = right_now(), timedelta(seconds=HOUR)
         right, wrong = clocks(machines.said_by("right")), clocks(machines.said_by("ahead"))
         assert began <= right[0] <= right[-1] <= now

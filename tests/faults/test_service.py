@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.faults.flowing import flowing
+from tests.faults.servers import broker
 from tests.service.beside import wait_for
 from tests.service.house import House, Seen
 from tests.service.press import Press, press
@@ -79,7 +81,7 @@ def test_nothing_is_lost_or_repeated_when_processes_are_killed_at_random(
     wait_for(lambda: _runs(house), "a service", seconds=60)
     publishers.wait(seconds=300)
     found = house.settled([publishers.url(number) for number in range(ARTICLES)], seconds=300)
-    print(f"{killed.total()} kills {dict(killed)}: {found}; {len(inbox.requests())} requests")
+    print(f"{killed.total()} kills {dict(killed)}: {found}; {len(inbox.requests())} requests")  # noqa: T201 - for -rP
     assert killed.total() == KILLS
     assert (found.lost, found.repeated, found.stray, found.open, found.unknown) == (0, 0, 0, 0, 0), f"{found}"
     assert found.delivered + found.dead == ARTICLES
@@ -97,7 +99,7 @@ def _victim(house: House, chance: random.Random) -> Seen | None:
     """Return a process: each role is as likely as any other, the embedded server's is left to others' tests."""
     found = [one for one in house.processes() if one.role != "valkey"]
     # Whoever kills each start at its beginning never meets anybody at work.
-    if len(found) <= 1 and chance.random() < 0.8:  # noqa: PLR2004 - four times in five
+    if len(found) <= 1 and chance.random() < 0.8:
         return None
     if not found:
         return None
@@ -121,3 +123,16 @@ def test_what_cannot_be_asked_for_is_held_in_doubt_and_not_told_twice(
         inbox.release()
         found = house.settled(urls, seconds=90)
         assert (found.unknown, found.lost, found.repeated, len(inbox.requests())) == (1, 0, 0, 1), f"{found}"
+
+
+def test_work_goes_on_while_the_broker_is_away(tmp_path: Path) -> None:
+    """Nobody is woken, and whoever has worked goes on all the same; when the broker is back, it wakes them again."""
+    with broker() as server, flowing(tmp_path, service={"broker": server.url}) as flow:
+        flow.house.start()
+        flow.again(1)
+        server.kill()
+        flow.wait_until_told(flow.publish(5), seconds=90)
+        server.start()
+        flow.again(1)
+        assert "the broker is away" in flow.house.said()
+        flow.must_have_told_everything_once()

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 
-from tests.builders import NOON, at, topic
+from tests.builders import NOON, topic
 from tests.builders import entry as entry_of
 from tests.processes import DEADLINE, wirewatch
 from tests.rows import new

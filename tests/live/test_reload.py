@@ -49,7 +49,9 @@ def about(word: str) -> dict[str, Any]:
 def publish_about(publishers: Press, word: str, number: int) -> str:
     """Publish an article in which a word stands; return its address."""
     made = article(7, number)
-    page = made.page().replace(b"</article>", f"<p>Nobody had expected a {word} there, said two.</p></article>".encode())
+    page = made.page().replace(
+        b"</article>", f"<p>Nobody had expected a {word} there, said two.</p></article>".encode()
+    )
     return publishers.publish_page(made.title, page)
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Final
 
@@ -18,7 +20,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from worker.errors import ConfigError, WirewatchError
 from worker.live import orphans
-from worker.live.bell import Bell
+from worker.live.bell import TICK_MISSED, Bell
 from worker.live.broker import Broker
 from worker.live.celery_settings import celery_settings
 from worker.live.memory import keep_small
@@ -30,6 +32,8 @@ from worker.live.station import AWAY, Hung, Plan, Station
 _log = logging.getLogger("wirewatch")
 #: The exit code of a child process that has given up on itself; its message goes to another.
 GAVE_UP: Final = 70
+#: Seconds between two looks at the broker by a process that is not woken any more.
+_LOOK_OUT: Final = 5.0
 
 
 class App(Celery):
@@ -63,6 +67,8 @@ class _Process:
         self._mine = threading.local()
         self._stations: list[Station] = []
         self._bell: tuple[int, Bell] | None = None
+        #: When a task was ended last, on the monotonic clock; ``None`` while one is carried out.
+        self._idle_since: float | None = time.monotonic()
 
     def bell(self) -> Bell:
         """Return the bell of this process; a forked one has its own."""
@@ -78,6 +84,34 @@ class _Process:
             self._mine.station = found
             self._stations.append(found)
         return found
+
+    @contextmanager
+    def at_work(self) -> Iterator[Station]:
+        """Yield the station for a task."""
+        self._idle_since = None
+        try:
+            yield self.station()
+        finally:
+            self._idle_since = time.monotonic()
+
+    def look_out(self) -> None:
+        """Go on without being woken while the broker is away; for a thread of its own."""
+        alone = False
+        while not self.stopping():
+            time.sleep(_LOOK_OUT)
+            idle = self._idle_since
+            if idle is None or time.monotonic() - idle < TICK_MISSED:
+                continue
+            if not self.bell().answers():
+                if not alone:
+                    _log.warning("the broker is away: going on with what this process has worked at")
+                alone = True
+                for station in self._stations:
+                    station.stand_in()
+            elif alone:
+                alone = False
+                for station in self._stations:
+                    station.stand_down()
 
     def stopping(self) -> bool:
         """Return whether the worker is coming to an end."""
@@ -97,7 +131,8 @@ _process = _Process()
 def _guarded(name: str, work: Callable[[Station], object]) -> object:
     """Return what ``work`` returns; whatever goes wrong is said, and tried again with another tick."""
     try:
-        return work(_process.station())
+        with _process.at_work() as station:
+            return work(station)
     except AWAY as error:
         _log.error("%s: %s; trying again", name, error)
     except (Hung, SoftTimeLimitExceeded) as error:
@@ -164,6 +199,7 @@ def _shutting_down(**_: object) -> None:
 def _child(**_: object) -> None:
     keep_small()
     orphans.watch(os.getppid(), _orphaned)
+    threading.Thread(target=_process.look_out, name="look-out", daemon=True).start()
 
 
 def _orphaned() -> None:

@@ -50,6 +50,14 @@ class Bell:
         """
         return int(self._client.llen(PREFIX + task))
 
+    def answers(self) -> bool:
+        """Return whether the broker answers."""
+        try:
+            self._client.ping()
+        except (RedisError, OSError):
+            return False
+        return True
+
     def tick_seen(self) -> None:
         """Note that a tick was carried out, for ``tick_missed``."""
         try:

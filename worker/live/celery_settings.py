@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from kombu import Exchange, Queue
+
 from worker.live.broker import PREFIX, Broker
 
 #: The queues, by task. A task of its own for each stage, and workers that take one kind each, keep a stage that has
@@ -89,6 +91,9 @@ def celery_settings(broker: Broker) -> dict[str, Any]:
         "worker_enable_soft_shutdown_on_idle": True,
         # --- queues and the scheduler ----------------------------------------------------------------------------
         "task_default_queue": TICK,
+        # Named, so that a worker that is told none (`celery -A worker.live.app worker`) takes from all of them, and
+        # bound as Celery binds those that it makes by itself.
+        "task_queues": [Queue(name, Exchange(name, type="direct"), name) for name in (TICK, *STAGES)],
         "task_routes": {name: {"queue": name} for name in (TICK, *STAGES)},
         "task_create_missing_queues": True,
         "worker_send_task_events": False,

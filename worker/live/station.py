@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -41,6 +41,8 @@ _SWEEP_EVERY, _SWEEP_AGAIN = timedelta(hours=6), timedelta(seconds=15)
 _HANGS: Final = 120.0
 #: Seconds between two looks at a flow.
 _NAP: Final = 0.1
+#: What a task may meet when the ledger is away; it is tried again with the next tick.
+AWAY: Final = (LedgerAway, DiskFull)
 
 #: The functions of the stages.
 STEPS: Final[Mapping[str, Steps[Any, Any]]] = {
@@ -139,6 +141,25 @@ class Station:
                 self._ring(flow.name)
                 ring = time.monotonic() + 1.0
         return True
+
+    def stand_in(self) -> None:
+        """Go on at the stages that this process has worked at, although nobody wakes it: the broker is away.
+
+        May be called from another thread than shifts are, again and again.
+        """
+        ledger, clock = self._ledger, self._clock
+        flows = [flow for flow in list(self._flows.values()) if not flow.outdated]
+        if ledger is None or clock is None or not flows:
+            return
+        with suppress(*AWAY):
+            Housekeeping(ledger, clock).note(*(flow.name for flow in flows), detail="without a broker")
+        for flow in flows:
+            flow.go()
+
+    def stand_down(self) -> None:
+        """Wait to be woken again."""
+        for flow in list(self._flows.values()):
+            flow.halt()
 
     def _pass_on(self) -> None:
         """Wake the stages that what was recorded is for."""
@@ -278,7 +299,3 @@ class Housekeeping:
 
 def _is_due(last: progress.Progress | None, now: datetime, every: timedelta) -> bool:
     return last is None or now - last.at >= every
-
-
-#: What a task may meet when the ledger is away; it is tried again with the next tick.
-AWAY: Final = (LedgerAway, DiskFull)
