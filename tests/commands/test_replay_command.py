@@ -234,7 +234,7 @@ def test_the_help_of_the_whole_names_exit_codes_examples_and_every_command(tmp_p
 
 def test_an_unknown_command_is_met_with_the_nearest_one(tmp_path: Path) -> None:
     """Exit code 2."""
-    assert "Did you mean 'replay'?" in ends_well(wirewatch("replya", "seeds", cwd=tmp_path), 2).err
+    assert "Did you mean 'opml'?" in ends_well(wirewatch("opmll", "seeds", cwd=tmp_path), 2).err
 
 
 def test_the_version_is_the_package_s(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Pages that kill whoever reads them, for real: ``python -m tests.faults.poison LIMIT CONSTANTS run ...``.
+"""Pages that kill whoever reads them, for real: ``python -m tests.faults.poison LIMIT MEBIBYTES CONSTANTS run ...``.
 
 The page of ``page(CRASH)`` is read by a process that then accesses memory that it has not; the others take memory, or
 time, without end. ``page(MATCH)`` is read well, and kills who matches it. Any other page is read as ever.
@@ -48,10 +48,8 @@ def install() -> None:
         if CRASH.encode() in html:
             _crash()
         if MEMORY.encode() in html:
-            eaten = []
-            for _ in range(_EATEN):
-                # Not of noughts, which the system would only promise.
-                eaten.append(bytearray(b"x") * _MEBIBYTE)
+            # Not of noughts, which the system would only promise.
+            return [bytearray(b"x") * _MEBIBYTE for _ in range(_EATEN)]
         while LOOP.encode() in html:
             pass
         return extract(html, **more)
@@ -80,20 +78,20 @@ class _Poisoned:
         return self._matcher.judge(article)
 
 
-def _main(limit: float, constants: dict[str, float]) -> None:
+def _main(limit: float, memory: int, constants: dict[str, float]) -> None:
     from worker import build
     from worker.live import cage, service
 
     change(constants)
     preload = (*cage.PRELOADED, "tests.faults.poison:install")
-    service.Cage = partial(cage.Cage, limit=timedelta(seconds=limit), preload=preload)  # type: ignore[misc, assignment]
+    service.Cage = partial(cage.Cage, limit=timedelta(seconds=limit), memory=memory, preload=preload)  # type: ignore[assignment, attr-defined]
     make = build.LazyMatcher
-    build.LazyMatcher = lambda opened: _Poisoned(make(opened))  # type: ignore[misc, assignment]
+    build.LazyMatcher = lambda opened: _Poisoned(make(opened))  # type: ignore[misc, assignment, return-value]
 
 
 if __name__ == "__main__":
-    _main(float(sys.argv[1]), json.loads(sys.argv[2]))
-    sys.argv = ["wirewatch", *sys.argv[3:]]
+    _main(float(sys.argv[1]), int(sys.argv[2]) * _MEBIBYTE, json.loads(sys.argv[3]))
+    sys.argv = ["wirewatch", *sys.argv[4:]]
     from worker.cli import main
 
     main()

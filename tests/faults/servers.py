@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 
 from tests.service.beside import Beside, attend, given, say, wait_for
 from worker.live import parent, valkey
+from worker.live.bell import TICKED
 
 #: What must stand in no log, with characters that a URL writes otherwise.
 PASSWORD: Final = "not/for+any@log"
@@ -78,6 +79,16 @@ class Valkey:
         """Erase all that it holds."""
         with closing(self.client()) as client:
             client.flushall()
+
+    def forget_the_last_tick(self) -> None:
+        """Have ``ticked`` wait for the next."""
+        with closing(self.client()) as client:
+            client.delete(TICKED)
+
+    def ticked(self) -> bool:
+        """Return whether a worker has taken a tick from its queue since everything, or the last, was forgotten."""
+        with closing(self.client()) as client:
+            return bool(client.exists(TICKED))
 
     def client(self) -> Redis:
         """Return a client."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,7 @@ def test_a_full_disk_stops_the_service_only_until_there_is_room(
             ballast.load()
             said = house.said().count(_FULL)
             urls += publishers.publish((ARTICLES - 10) // TIMES, rate=20)
-            wait_for(lambda said=said: house.said().count(_FULL) > said, "a word of the full disk", seconds=60)
+            wait_for(partial(_says_so, house, said), "a word of the full disk", seconds=60)
             publishers.wait(seconds=120)
             _answers(house, tmp_path / f"asked-{time}")
             ballast.drop()
@@ -118,6 +119,11 @@ def test_a_full_disk_stops_the_service_only_until_there_is_room(
         _is_whole(house)
         assert house.stop() == 0
         _is_whole(house)
+
+
+def _says_so(house: House, before: int) -> bool:
+    """Return whether the service has said once more than ``before`` that the disk is full."""
+    return house.said().count(_FULL) > before
 
 
 def _answers(house: House, cwd: Path) -> None:

@@ -25,12 +25,12 @@ from worker.ledger.tables import entry
 pytestmark = [pytest.mark.faults, pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]
 
 GOOD = 50
-#: Seconds that one call of a reader may take: as in the service in the long form.
-LIMIT = 15.0 if LONG else 1.5
+#: Seconds and MiB that one call of a reader may take: as in the service in the long form.
+LIMIT, MEMORY_LIMIT = (15.0, 1024) if LONG else (2.5, 200)
 #: What a dead letter says of each kind.
 REASONS = {
     CRASH: "extract: its process died (signal 11)",
-    MEMORY: "extract: used more than 1024 MiB of memory",
+    MEMORY: f"extract: used more than {MEMORY_LIMIT} MiB of memory",
     LOOP: f"extract: killed after {LIMIT:g} s",
 }
 #: Processes that must live on.
@@ -41,7 +41,7 @@ class PoisonedHouse(House):
     """A service whose readers and matcher fall for poison."""
 
     def _program(self) -> Sequence[str]:
-        return ("-m", "tests.faults.poison", str(LIMIT), json.dumps(self._constants))
+        return ("-m", "tests.faults.poison", str(LIMIT), str(MEMORY_LIMIT), json.dumps(self._constants))
 
 
 @pytest.fixture
@@ -120,23 +120,22 @@ def test_pages_that_kill_their_readers_are_dead_letters_and_harm_nobody(
 def test_what_kills_the_worker_itself_is_given_up_after_five_attempts(
     tmp_path: Path, publishers: Press, inbox: Receiver
 ) -> None:
-    """Those that are in hand with it are charged with it once at most, and told; each time the worker has a new child.
+    """Those that were in hand with it are told, and none is charged with it more than twice, whoever else has died.
 
     Reading takes a while, so that many are in hand together.
     """
-    with poisoned(tmp_path, publishers, inbox, lease=8) as house:
+    with poisoned(tmp_path, publishers, inbox, lease=8 if LONG else 4) as house:
         house.start()
         first = publishers.publish(2)
         house.wait_until_said("Ctrl-C stops")
         assert house.settled(first).delivered == len(first), house.last_words()
         workers = {one.pid for one in house.of_role("service|worker read")}
-        deadly = publishers.publish_page("A page", page(MATCH, slowly=0.7), feed=1)
+        deadly = publishers.publish_page("A page", page(MATCH, slowly=0.4), feed=1)
         slow = [_publish_slow(publishers, number, feed=number % 5) for number in range(10)]
         good = publishers.publish(10, rate=5)
         publishers.wait(seconds=60)
         found = house.settled([*first, *slow, *good, deadly], seconds=120)
         charged = attempts(house, {*first, *slow, *good})
-        print(f"attempts of good entries {dict(charged)}")
         assert (found.delivered, found.dead, found.lost, found.repeated) == (22, 1, 0, 0), (
             f"{found}\n{house.last_words()}"
         )
@@ -144,12 +143,12 @@ def test_what_kills_the_worker_itself_is_given_up_after_five_attempts(
         assert [(url, one["reason"]) for url, one in letters.items()] == [
             (deadly, f"not read in {MAX_ATTEMPTS} attempts")
         ]
-        assert max(charged) <= 2
+        assert max(charged) <= 3
         assert {one.pid for one in house.of_role("service|worker read")} == workers
         assert house.stop() == 0
 
 
 def _publish_slow(publishers: Press, number: int, *, feed: int) -> str:
-    """Let a good page come out whose reading takes 0.6 s; return its address."""
+    """Let a good page come out whose reading takes 0.3 s; return its address."""
     made = article(2, number)
-    return publishers.publish_page(made.title, made.page() + f"<!-- {SLOW}0.6; -->".encode(), feed=feed)
+    return publishers.publish_page(made.title, made.page() + f"<!-- {SLOW}0.3; -->".encode(), feed=feed)

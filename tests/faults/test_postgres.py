@@ -24,7 +24,9 @@ pytestmark = [
     pytest.mark.allow_hosts(["127.0.0.1"]),
 ]
 
-ARTICLES, RATE = (300, 10.0) if LONG else (60, 10.0)
+ARTICLES, RATE = (300, 4.0) if LONG else (60, 5.0)
+#: Articles that two machines share.
+SHARED = 200 if LONG else 40
 #: How the server goes away: as its operator ends it, as if the machine had crashed, or as a session of it crashes.
 WAYS = ("fast", "immediate", "crash", "fast", "crash", "immediate") if LONG else ("fast", "crash")
 #: Seconds for which it is away when it was ended.
@@ -49,7 +51,7 @@ def queues() -> Iterator[Valkey]:
 def test_a_database_that_is_restarted_under_load_costs_no_alert(tmp_path: Path, server: Postgres) -> None:
     """What was to be written waits or is done again; and its password is nowhere to be read."""
     with flowing(tmp_path, ledger=server.new()) as flow:
-        flow.house.start()
+        flow.begin()
         urls = flow.publish(ARTICLES, rate=RATE)
         for number, way in enumerate(WAYS):
             flow.wait_until_under_way((number + 0.5) / (len(WAYS) + 1), urls)
@@ -89,15 +91,15 @@ def test_two_machines_share_the_work_and_go_on_when_both_schedulers_are_dead(
         workers = {name: machines.begin(name, "worker") for name in ("w1", "w2")}
         for name, pid in (schedulers | workers).items():
             machines.wait_until_ready(pid, name)
-        flow.wait_until_told(flow.publish(200 if LONG else 40, rate=RATE), seconds=120)
+        flow.wait_until_told(flow.publish(SHARED), seconds=120)
         assert len(machines.of_role("scheduler")) == 2
         # Each is a supervisor and what it keeps running.
         assert machines.kill_with_children(list(schedulers.values())) == 4
         wait_for(lambda: not machines.of_role("scheduler"), "the end of both schedulers")
         until = time.monotonic() + (60 if LONG else 0)
-        flow.again(20)
+        flow.wait_until_told(flow.publish(20))
         while time.monotonic() < until:
-            flow.again(5)
+            flow.again()
         flow.must_have_told_everything_once()
         tells_no_password(flow)
 
@@ -121,7 +123,7 @@ def test_a_machine_whose_clock_is_an_hour_ahead_takes_nothing_from_another(
         }
         for name, pid in parts.items():
             machines.wait_until_ready(pid, name)
-        flow.wait_until_told(flow.publish(200 if LONG else 40, rate=RATE), seconds=120)
+        flow.wait_until_told(flow.publish(SHARED), seconds=120)
         flow.again()
         flow.must_have_told_everything_once()
         # Else neither could have taken anything from the other.

@@ -22,6 +22,7 @@ from tests.service.press import Press, press
 from worker.errors import ConfigError
 from worker.ledger import progress, snapshots
 from worker.ledger.engine import Ledger, open_file
+from worker.live.cage import Cage
 from worker.live.place import Place
 from worker.live.service import in_force, live_pipeline, put_in_force
 from worker.live.station import Plan, Station
@@ -158,7 +159,7 @@ def ledger(place: Place) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def station(place: Place, ledger: Ledger) -> Iterator[Station]:
+def station(place: Place) -> Iterator[Station]:
     """Give the stages of a worker at noon."""
 
     def gates() -> LocalGates:
@@ -169,7 +170,14 @@ def station(place: Place, ledger: Ledger) -> Iterator[Station]:
             open_ledger=lambda: open_file(place.state / "ledger.sqlite", durable=False),
             settings=lambda opened: in_force(opened, place),
             pipeline=lambda settings, opened, number, stack: live_pipeline(
-                settings, place, ledger=opened, generation=number, stack=stack, screen=io.StringIO(), gates=gates()
+                settings,
+                place,
+                ledger=opened,
+                generation=number,
+                stack=stack,
+                screen=io.StringIO(),
+                gates=gates(),
+                cage=Cage(1),
             ),
             clock=lambda _: lambda: NOON,
             rooms={"poll": 1, "read": 1, "deliver": 1},
@@ -182,7 +190,7 @@ def station(place: Place, ledger: Ledger) -> Iterator[Station]:
 
 
 def worked_by(ledger: Ledger, station: Station) -> tuple[int | None, str, list[str]]:
-    """Return what the worker works by: its generation, user agent and topics; the progress it has noted says the same."""
+    """Return what the worker works by: generation, user agent and topics; it has noted the same as its progress."""
     with ledger.read() as t:
         noted = {one.detail for name, one in progress.read(t).items() if name == "read"}
     assert noted == {f"generation {station._generation}"}

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import pairwise
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -192,7 +193,7 @@ def test_what_dies_is_started_again_after_waits_that_grow(supervise: Callable[..
     """Each at least twice the one before, up to the longest; the others do not notice."""
     notes = supervise((dutiful, "good", 0), (dying, "bad", 0), FIRST_WAIT=0.1, LONGEST_WAIT=0.35, _NAP=0.01)
     times = [float(str(one["at"])) for one in notes.wait("began", 6) if one["name"] == "bad"]
-    waits = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    waits = [later - earlier for earlier, later in pairwise(times)]
     assert [wait > least for wait, least in zip(waits, (0.1, 0.2, 0.35, 0.35), strict=False)] == [True] * len(waits)
     assert len(waits) == 4
     notes.tell(signal.SIGTERM)

@@ -6,7 +6,6 @@ import gzip
 import os
 import signal
 import socket
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace

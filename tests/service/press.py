@@ -22,6 +22,9 @@ from tests.service.invented import article
 _ROBOTS = "/robots.txt"
 _MOST = 250
 
+#: How many articles a feed shows.
+SHOWN = 100
+
 
 def hosts(count: int) -> list[str]:
     """Return the addresses of ``count`` feeds, one publisher each."""
@@ -104,8 +107,8 @@ class _Feed:
 
     def document(self) -> bytes:
         if self.made[0] != len(self.items):
-            # Newest first, as feeds have it.
-            items = "".join(reversed(self.items))
+            # Newest first, as feeds have it, and not all that ever was.
+            items = "".join(reversed(self.items[-SHOWN:]))
             text = f'<rss version="2.0"><channel><title>Press</title>{items}</channel></rss>'
             self.made = (len(self.items), text.encode())
         return self.made[1]

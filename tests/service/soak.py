@@ -60,7 +60,7 @@ def soak(*, minutes: float, rate: float, meaning: str = "off") -> dict[str, Any]
         while time.monotonic() - began < minutes * 60:
             time.sleep(_EVERY)
             looks.append((time.monotonic() - began, _memory(house)))
-            keys.append(int(valkey.dbsize()))  # type: ignore[arg-type] # the client is not asynchronous
+            keys.append(int(valkey.dbsize()))
         publishers.wait(seconds=120)
         found = house.settled([publishers.url(number) for number in told], seconds=300)
         spent = {role: _cpu(house).get(role, 0.0) - before for role, before in cpu.items()}

@@ -13,8 +13,10 @@ from worker.cli.ledgers import first_ledger, none_here
 from worker.cli.options import DEFAULT_STATE, common, config_dir, emit, say, state_dir
 
 if TYPE_CHECKING:
+    from worker.cli.ledgers import Opened
     from worker.ledger.dead import DeadLetter
     from worker.ledger.engine import Ledger
+    from worker.settings import Settings
 
 #: What SQL knows as an integer; a longer number is no letter's.
 _ID = click.IntRange(min=1, max=2**63 - 1)
@@ -38,15 +40,33 @@ def status(*, as_json: bool) -> int:
     from worker.settings import load
 
     directory, named = config_dir()
-    settings = load(directory, os.environ, required=named)
     with first_ledger() as opened:
         if opened is None:
+            settings = load(directory, os.environ, required=named)
             state = state_dir() or DEFAULT_STATE
             found = nothing_yet(settings, f"{state}: no ledger here; nothing has run or replayed into it yet")
         else:
+            settings = _settings(opened)
             found = report(opened.ledger, settings, now=opened.ledger.clock(), recorded=opened.recorded)
     emit(found) if as_json else _print(found)
     return 0 if found["ready"] else 1
+
+
+def _settings(opened: Opened) -> Settings:
+    """Return what the files say; what is in force in the service's ledger when they are wrong."""
+    from worker.errors import ConfigError
+    from worker.live.reporter import settings_in_force
+    from worker.settings import load
+
+    directory, named = config_dir()
+    try:
+        return load(directory, os.environ, required=named)
+    except ConfigError as error:
+        settings = None if opened.recorded else settings_in_force(opened.ledger)
+        if settings is None:
+            raise
+        say(f"note: the files are wrong, and the last configuration stays in force:\n{error}", err=True)
+        return settings
 
 
 def _print(found: dict[str, Any]) -> None:

@@ -45,7 +45,7 @@ def run(*, watch: bool, single_process: bool) -> int:
             say(f"note: no embedded server: {why}; running as a single process", err=True)
             single_process = True
         if single_process:
-            return _single(place, settings)
+            return _single(place, settings, watch=watch)
         started = [parts.server(place)] if embedded else []
         settings = parts.begin(place)
         started += [parts.scheduler(), *parts.workers(settings.service.workers), parts.console(lambda: serve(place))]
@@ -98,11 +98,11 @@ def reload() -> None:
     Files with a mistake in them change nothing: the mistakes are shown, the last configuration stays in force, and the
     exit code is 2. What broker and ledger are named is read when a process starts, and not here.
     """
-    from worker.live import parts
+    from worker.live import reloading
 
     place = _place()
     _settings(place)
-    generation = parts.reload(place)
+    generation = reloading.reload(place)
     say(f"generation {generation} is in force")
 
 
@@ -140,16 +140,19 @@ def _greet(settings: Settings) -> None:
     say(f"{len(settings.feeds)} feeds, {len(settings.topics)} topics; Ctrl-C stops", err=True)
 
 
-def _single(place: Place, settings: Settings) -> int:
+def _single(place: Place, settings: Settings, *, watch: bool) -> int:
     from worker.live import parts
     from worker.live.loop import serve
     from worker.live.memory import keep_small
+    from worker.live.reloading import Reloader
 
     keep_small()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    reloader = Reloader(place, watch=watch)
+    signal.signal(signal.SIGHUP, reloader.ask)
     parts.begin(place)
     _greet(settings)
-    serve(place, screen=sys.stdout, stop=stop)
+    serve(place, screen=sys.stdout, stop=stop, reloader=reloader)
     return 0

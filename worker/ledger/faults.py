@@ -137,7 +137,7 @@ def _away(place: Place, reason: str) -> LedgerAway:
 
 
 def _full(name: str) -> DiskFull:
-    return DiskFull(f"{name}: the disk is full; nothing was half-written: make room and start again")
+    return DiskFull(f"{name}: the disk is full; nothing was half-written: make room (a service then goes on by itself)")
 
 
 def _other_tables(place: Place, reason: str) -> LedgerUnusable:

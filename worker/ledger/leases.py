@@ -3,7 +3,8 @@
 1. A claim takes rows that are open and due, oldest first, writes a lease and a fresh token on them and counts the
    attempt: a row that kills its worker is charged although nobody came back to say so. Where there are more entries
    than a claim takes, a part of it are the newest.
-2. A row whose lease ran out is claimed alone, so that a row that kills workers takes no neighbour with it.
+2. A row whose lease ran out is claimed alone, and one to which that has happened twice is worked on alone, so that a
+   row that kills workers takes no neighbour with it (``Claim.suspect``).
 3. Every write-back names the token. A worker that lost its lease changes nothing (``LeaseLost``).
 4. A row that was claimed ``MAX_ATTEMPTS`` times without an end goes to the dead letters.
 """
@@ -36,6 +37,10 @@ from worker.ledger.engine import Transaction
 from worker.ledger.tables import OPEN, Instant
 
 MAX_ATTEMPTS = 5
+#: The attempt from which a row whose lease ran out is worked on alone: whoever was its neighbour once is free by then.
+_SUSPECT = 3
+#: Begins the token of a row whose lease had run out.
+_LAPSED = "lapsed-"
 #: Twice the hard limit of a task, see the settings of the service.
 LEASE = timedelta(seconds=120)
 #: Retries wait a random part of ``BASE * 2**(attempt - 1)``, at most ``CAP`` ("full jitter",
@@ -63,6 +68,11 @@ class Claim(Generic[T]):
     value: T
 
     @property
+    def suspect(self) -> bool:
+        """Whether two workers in a row may have died of the row: nothing is to be in hand beside it."""
+        return self.attempt >= _SUSPECT and self.token.startswith(_LAPSED)
+
+    @property
     def mark(self) -> tuple[Any, str]:
         """What tells this claim from every other, those of the same row included."""
         return self.id, self.token
@@ -88,11 +98,12 @@ def claim_rows(
     """
     values = {"claim_now": now, "claim_until": now + lease, "claim_token": uuid.uuid4().hex}
 
-    def claim(which: str, count: int) -> list[Row[Any]]:
-        return list(t.execute(_claim(table, also, sets, which), values | {"claim_limit": count}).all())
+    def claim(which: str, count: int, mark: str = "") -> list[Row[Any]]:
+        more = {"claim_limit": count, "claim_token": f"{mark}{values['claim_token']}"}
+        return list(t.execute(_claim(table, also, sets, which), values | more).all())
 
     walk_indexes(t)
-    rows = claim("expired", 1)
+    rows = claim("expired", 1, _LAPSED)
     if not rows:
         newest = int(limit * fresh + 0.5) if limit > 1 else 0
         rows = claim("oldest", limit - newest)

@@ -10,13 +10,14 @@ import logging
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Final
 
 from celery import Celery, signals
-from celery.exceptions import SoftTimeLimitExceeded
+from celery.exceptions import CPendingDeprecationWarning, SoftTimeLimitExceeded
 
 from worker.errors import ConfigError, WirewatchError
 from worker.live import orphans
@@ -185,6 +186,8 @@ def _begin(instance: Any, **_: Any) -> None:  # noqa: ANN401 - Celery's worker
 
 @signals.worker_ready.connect
 def _ready(sender: Any, **_: Any) -> None:  # noqa: ANN401 - Celery's consumer
+    # Said at each loss of the broker, about a setting that was chosen. Celery has made it heard before this signal.
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
     Watch(_process.bell(), lambda: [queue.name for queue in sender.task_consumer.queues]).start()
     _log.info("%s ready", sender.hostname)
 

@@ -75,6 +75,8 @@ class Flow(Generic[T, D]):
         self._clock, self._heard = clock, heard
         self._hands: Hands[Any, D] = Hands(room, name=name)
         self._in_hand: dict[Any, Claim[T]] = {}
+        #: One that workers may have died of: it waits until nothing else is in hand, and keeps everything else waiting.
+        self._suspect: Claim[T] | None = None
         self._unrecorded: list[D] = []
         self._look_again = 0.0
         self._said_again = 0.0
@@ -177,7 +179,7 @@ class Flow(Generic[T, D]):
         worth_it = free * 4 >= self._room or not self._in_hand
         if not (self._going.is_set() and free and worth_it and time.monotonic() >= self._look_again):
             return
-        if self.outdated:
+        if self.outdated or self._is_alone():
             return
         goes = self._goes
         try:
@@ -188,7 +190,11 @@ class Flow(Generic[T, D]):
         for claim in claims:
             # By its mark: a row whose lease ran out, or that was changed, may be claimed while it is in hand.
             self._in_hand[claim.mark] = claim
-            self._hands.give(claim.mark, self._work(claim))
+            if claim.suspect:
+                self._suspect = claim
+            else:
+                self._hands.give(claim.mark, self._work(claim))
+        self._let_suspect()
         if outcomes:
             self._heard(outcomes)
         if len(claims) + len(outcomes) < free:
@@ -197,6 +203,16 @@ class Flow(Generic[T, D]):
             self._empty = -1
         elif self._empty != goes:
             self._empty, self._idle_since = goes, time.monotonic()
+
+    def _is_alone(self) -> bool:
+        """Return whether a row is in hand beside which there must be none."""
+        return any(claim.suspect for claim in self._in_hand.values())
+
+    def _let_suspect(self) -> None:
+        """Have the row done that waits for being alone, if it is."""
+        if self._suspect is not None and len(self._in_hand) == 1:
+            claim, self._suspect = self._suspect, None
+            self._hands.give(claim.mark, self._work(claim))
 
     def _work(self, claim: Claim[T]) -> Callable[[], D]:
         return lambda: self._steps.do(self._p, claim, now=self._clock())
@@ -210,6 +226,7 @@ class Flow(Generic[T, D]):
         if count:
             self._record_all(list(self._unrecorded))
             self._unrecorded.clear()
+        self._let_suspect()
         return count
 
     def _record_all(self, results: Sequence[D]) -> None:

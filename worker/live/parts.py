@@ -11,14 +11,12 @@ import warnings
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from types import FrameType
-from typing import Final
 
 from celery import signals
 from celery.exceptions import SecurityWarning
 
 from worker import build
-from worker.errors import ConfigError, LedgerAway, WirewatchError
+from worker.errors import LedgerAway, WirewatchError
 from worker.ledger.engine import Ledger
 from worker.live import valkey
 from worker.live.celery_settings import STAGES, TICK
@@ -26,13 +24,12 @@ from worker.live.clock import wall_clock
 from worker.live.doctor import examine
 from worker.live.findings import refusals
 from worker.live.place import Place
+from worker.live.reloading import Reloader
 from worker.live.service import in_force, own_service, put_in_force
 from worker.live.supervisor import Part, Supervisor
 from worker.settings import Settings
 
 _log = logging.getLogger("wirewatch")
-#: Seconds between two looks at the configuration files.
-_WATCH_EVERY: Final = 2.0
 #: The order of starting: the server, then who sends and who receives.
 _SERVER, _SENDERS, _WORKERS = 0, 1, 2
 
@@ -60,8 +57,8 @@ def workers(readers: int) -> list[Part]:
 
 def supervise(parts: list[Part], place: Place, *, watch: bool = False) -> int:
     """Keep ``parts`` running until SIGTERM or SIGINT, and return the exit code; SIGHUP reloads the configuration."""
-    reloader = _Reloader(place, watch=watch)
-    supervisor = Supervisor(parts, look=reloader.look)
+    reloader = Reloader(place, watch=watch)
+    supervisor = Supervisor(parts, look=_Apart(reloader).look)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, supervisor.stop)
     signal.signal(signal.SIGHUP, reloader.ask)
@@ -137,36 +134,20 @@ def _nothing(**_: object) -> None:
     pass
 
 
-class _Reloader:
-    """Puts the configuration files in force when asked to, and when they change; in a process of its own."""
+class _Apart:
+    """Reloads in a process of its own: a supervisor opens no ledger."""
 
-    def __init__(self, place: Place, *, watch: bool) -> None:
-        self._place, self._watch = place, watch
-        self._seen = _stamps(place.config) if watch else {}
-        self._look_at = time.monotonic() + _WATCH_EVERY
-        self._asked = False
+    def __init__(self, reloader: Reloader) -> None:
+        self._reloader = reloader
         self._pid: int | None = None
-
-    def ask(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - signal's signature
-        """Reload soon; a signal handler."""
-        self._asked = True
 
     def look(self) -> None:
         """Start a reload if there is reason to, and take in one that has ended."""
         if self._pid is not None:
             if os.waitpid(self._pid, os.WNOHANG)[0]:
                 self._pid = None
-            return
-        if self._asked or self._changed():
-            self._asked = False
+        elif self._reloader.due():
             self._pid = self._start()
-
-    def _changed(self) -> bool:
-        if not self._watch or time.monotonic() < self._look_at:
-            return False
-        self._look_at = time.monotonic() + _WATCH_EVERY
-        seen, self._seen = self._seen, _stamps(self._place.config)
-        return seen != self._seen
 
     def _start(self) -> int:
         sys.stdout.flush()
@@ -175,36 +156,10 @@ class _Reloader:
         if pid:
             return pid
         try:
-            reload(self._place)
-        except ConfigError as error:
-            _log.error("the configuration was not reloaded, the last one stays in force:\n%s", error)
-        except WirewatchError as error:
-            _log.error("the configuration was not reloaded: %s", error)
+            self._reloader.reload()
         finally:
             logging.shutdown()
             os._exit(0)
-
-
-def reload(place: Place) -> int:
-    """Put the files of ``place`` in force and return their generation.
-
-    Raises:
-        ConfigError: something is wrong with them; the last configuration stays in force.
-        worker.errors.LedgerError: the ledger cannot be used.
-    """
-    with closing(build.open_ledger(own_service(place), place.state)) as ledger:
-        settings, generation = put_in_force(ledger, place, now=ledger.clock())
-    _log.warning("generation %d: %d feeds, %d topics", generation, len(settings.feeds), len(settings.topics))
-    return generation
-
-
-def _stamps(directory: Path) -> dict[str, tuple[int, int]]:
-    """Return what tells the versions of the files of a directory apart."""
-    try:
-        files = [path for path in directory.iterdir() if path.is_file()]
-        return {path.name: (path.stat().st_mtime_ns, path.stat().st_size) for path in files}
-    except OSError:
-        return {}
 
 
 def check(place: Place, *, patience: float = 60.0) -> None:

@@ -14,6 +14,17 @@ from worker.live.report import nothing_yet, report
 from worker.settings import Settings, load, load_files, load_service
 
 
+def settings_in_force(ledger: Ledger) -> Settings | None:
+    """Return the configuration that the ledger has in force; ``None`` when it has none.
+
+    Raises:
+        worker.errors.ConfigError: it cannot be used here; a variable of the environment may be missing.
+    """
+    with ledger.read() as t:
+        newest = snapshots.latest(t)
+    return None if newest is None or newest.files is None else load_files(newest.files, os.environ)
+
+
 class Reporter:
     """Gives the object of ``status --json``; the ledger is opened when it is first there, and kept open."""
 
@@ -42,12 +53,10 @@ class Reporter:
     def _in_force(self, ledger: Ledger) -> Settings:
         with ledger.read() as t:
             generation = snapshots.generation(t)
-            newest = snapshots.latest(t) if generation != self._generation else None
         if generation == 0:
             return self._own()
-        if newest is not None:
-            self._settings = self._own() if newest.files is None else load_files(newest.files, os.environ)
-            self._generation = generation
+        if generation != self._generation:
+            self._settings, self._generation = settings_in_force(ledger) or self._own(), generation
         return self._settings
 
     def _own(self) -> Settings:

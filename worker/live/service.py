@@ -38,7 +38,7 @@ _log = logging.getLogger("wirewatch")
 #: Rows in hand at once in one process, by stage: requests for feeds and for pages, and messages to channels.
 ROOMS: Final[Mapping[str, int]] = {"poll": 64, "read": 16, "deliver": 8}
 #: Processes that parse and extract, for each process that has documents read.
-_READERS: Final = 2
+READERS: Final = 2
 
 
 def broker_of(place: Place) -> Broker:
@@ -55,6 +55,8 @@ def live_plan() -> Plan:
     """Return how worker processes of the service at ``here()`` get what they work with."""
     place = here()
     own = load_service(place.config, os.environ)
+    # For all generations: whoever reads documents has much to import.
+    cage = Cage(READERS)
     return Plan(
         open_ledger=lambda: build.open_ledger(own, place.state),
         settings=lambda ledger: in_force(ledger, place),
@@ -66,6 +68,7 @@ def live_plan() -> Plan:
             stack=stack,
             screen=sys.stdout,
             gates=open_gates(broker_of(place), settings.service.network),
+            cage=cage,
         ),
         clock=LedgerClock,
         rooms=ROOMS,
@@ -109,8 +112,9 @@ def live_pipeline(
     stack: ExitStack,
     screen: TextIO,
     gates: LocalGates | RedisGates,
+    cage: Cage,
 ) -> Pipeline:
-    """Return the pipeline of the live service; ``stack`` closes what it opens, which the ledger is not.
+    """Return the pipeline of the live service; ``stack`` closes what it opens, and the gates.
 
     Raises:
         worker.errors.ConfigError: a channel cannot be sent to by this version.
@@ -120,8 +124,6 @@ def live_pipeline(
     stack.callback(gates.close)
     web = LiveWeb(service.network, user_agent=service.user_agent, gates=gates)
     stack.callback(web.close)
-    cage = Cage(_READERS)
-    stack.callback(cage.close)
     return build.pipeline(
         settings,
         ledger=ledger,

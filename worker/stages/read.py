@@ -15,7 +15,7 @@ from worker.articles.aggregators import AGGREGATOR_LINK, is_aggregator
 from worker.articles.extraction import Extract, NoText
 from worker.articles.language import language_of_text
 from worker.articles.refusals import PAYWALL_TEASER
-from worker.errors import Retryable, Unusable
+from worker.errors import Retryable, Unusable, WirewatchError
 from worker.feeds.waits import retry_after
 from worker.ledger import dead, entries, outbox, stories
 from worker.ledger.engine import Transaction
@@ -37,6 +37,9 @@ _TEMPORARY = frozenset({408, 425, 429})
 _HOUR = timedelta(hours=1)
 #: Until an entry is looked at again whose page is being read for another one.
 _SAME_PAGE = timedelta(seconds=5)
+#: How often a claim asks for others in the place of entries that went back: so that a host that lets few pass and has
+#: thousands of entries keeps those of other hosts behind them waiting for seconds, and not for as many claims.
+_ROUNDS = 20
 
 Claimed = Claim[Due]
 
@@ -77,11 +80,32 @@ def run(p: Pipeline, *, now: datetime, limit: int = BATCH) -> list[Outcome]:
 def claim(p: Pipeline, *, now: datetime, limit: int = BATCH) -> tuple[list[Claimed], list[Outcome]]:
     """Return at most ``limit`` entries to be read, and the outcomes of those that need no reading.
 
-    An entry whose publisher is to be left alone for now, or whose page is being read already, goes back.
+    An entry whose publisher is to be left alone for now, or whose page is being read already, goes back, and others
+    are claimed in its place.
 
     Raises:
         worker.stages.pipeline.Outdated: another configuration is in force; nothing was claimed.
     """
+    admitted: list[Claimed] = []
+    outcomes: list[Outcome] = []
+    for _ in range(_ROUNDS):
+        wanted = limit - len(admitted)
+        try:
+            some, settled, back = _claim(p, now=now, limit=wanted)
+        except WirewatchError:
+            if admitted or outcomes:  # it is said at the next claim; these are in hand
+                break
+            raise
+        admitted += some
+        outcomes += settled
+        # One whose lease ran out comes alone; and fewer than were asked for are all that there are.
+        if not back or len(some) + len(settled) + back < wanted:
+            break
+    return admitted, outcomes
+
+
+def _claim(p: Pipeline, *, now: datetime, limit: int) -> tuple[list[Claimed], list[Outcome], int]:
+    """Return what ``claim`` does of one look, and how many entries went back."""
     with p.ledger.write() as t:
         p.must_be_in_force(t)
         claims = entries.claim(t, now=now, limit=limit)
@@ -104,7 +128,7 @@ def claim(p: Pipeline, *, now: datetime, limit: int = BATCH) -> tuple[list[Claim
         with p.ledger.write() as t:
             entries.release(t, waiting)
         _log.debug("read verdict=%s entries=%d", Reason.HOST_WAITS, len(waiting))
-    return admitted, outcomes
+    return admitted, outcomes, len(waiting)
 
 
 def _later(p: Pipeline, one: Claimed, busy: Container[str], now: datetime) -> datetime | None:
