@@ -63,7 +63,7 @@ def at_work_again(flow: Flow, server: Valkey) -> None:
 
 def test_an_embedded_broker_that_is_killed_is_started_again(tmp_path: Path) -> None:
     """By the supervisor, which says so and waits longer each time."""
-    kills = 5 if LONG else 3
+    kills = 5 if LONG else 2
     with flowing(tmp_path) as flow:
         flow.begin()
         urls = flow.publish(ARTICLES, rate=RATE)

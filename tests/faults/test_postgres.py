@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.allow_hosts(["127.0.0.1"]),
 ]
 
-ARTICLES, RATE = (300, 4.0) if LONG else (60, 5.0)
+ARTICLES, RATE = (300, 4.0) if LONG else (60, 8.0)
 #: Articles that two machines share.
 SHARED = 200 if LONG else 40
 #: How the server goes away: as its operator ends it, as if the machine had crashed, or as a session of it crashes.

@@ -29,6 +29,8 @@ from tests.service.press import press
 from tests.service.receiver import receiver
 from worker.live.valkey import socket_of
 
+#: About one article in fifty is told: the stories that are remembered do not grow so that it shows.
+_QUERY = '"an alarm about" AND title:fears AND NOT (neither OR since)'
 _MIB = 1 << 20
 #: Seconds between two looks, and the share of the time after which memory is taken for warm.
 _EVERY, _WARM = 5.0, 0.25
@@ -48,7 +50,7 @@ def soak(*, minutes: float, rate: float, meaning: str = "off") -> dict[str, Any]
             service={"console": {"listen": f"127.0.0.1:{_free_port()}"}, "meaning": {"model": meaning}},
         ) as house,
     ):
-        house.write("topics.yaml", {"topics": [{"id": invented.TOPIC, "query": '"an alarm about" AND title:fears'}]})
+        house.write("topics.yaml", {"topics": [{"id": invented.TOPIC, "query": _QUERY}]})
         told = [number for number in range(articles) if _is_told(number)]
         house.start()
         publishers.publish(told[0] + 1)
@@ -75,9 +77,11 @@ def soak(*, minutes: float, rate: float, meaning: str = "off") -> dict[str, Any]
 
 
 def _is_told(number: int) -> bool:
-    """Return whether an article is one of those, about one in nine, that the topic is met by."""
+    """Return whether an article is one of those that the topic is met by."""
     made = invented.article(1, number)
-    return made.title.startswith("Why") and made.sentences[0].startswith("An alarm about")
+    words = made.text.split()
+    told = made.title.startswith("Why") and made.sentences[0].startswith("An alarm about")
+    return told and not {"Neither", "since"} & set(words)
 
 
 def _figures(
