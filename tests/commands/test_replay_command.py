@@ -176,14 +176,13 @@ def test_update_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     ("args", "said"),
     [
         ((SEEDS, "--update"), "--update needs --expect FILE"),
-        ((SEEDS, "--live"), "--live needs the service, which is not part of this version"),
         ((), "Missing argument 'PATH'"),
         ((SEEDS, SEEDS), "unexpected extra argument"),
         ((SEEDS, "--jsno"), "Did you mean '--json'?"),
         ((SEEDS, "--config", "no/such"), "no/such: there is no such directory"),
         ((SEEDS, "--topics", "no.yaml"), "no.yaml: cannot be read: No such file"),
     ],
-    ids=["update", "live", "no-path", "two-paths", "misspelt", "no-config", "no-topics"],
+    ids=["update", "no-path", "two-paths", "misspelt", "no-config", "no-topics"],
 )
 def test_wrong_usage_is_said_with_exit_code_2(tmp_path: Path, args: tuple[str | Path, ...], said: str) -> None:
     """Before anything is done."""
@@ -234,7 +233,7 @@ def test_the_help_of_the_whole_names_exit_codes_examples_and_every_command(tmp_p
 
 def test_an_unknown_command_is_met_with_the_nearest_one(tmp_path: Path) -> None:
     """Exit code 2."""
-    assert "Did you mean 'opml'?" in ends_well(wirewatch("opmll", "seeds", cwd=tmp_path), 2).err
+    assert "Did you mean 'extract'?" in ends_well(wirewatch("extrac", "seeds", cwd=tmp_path), 2).err
 
 
 def test_the_version_is_the_package_s(tmp_path: Path) -> None:

@@ -42,10 +42,14 @@ _NAP: Final = 0.01
 
 
 class Page:
-    """Memory that the processes share: the time, and how often each stage has ended a shift."""
+    """Memory that the processes share: the time, and for each stage the last shift that was asked for and that is done.
+
+    A shift may be one too many, asked for again because it seemed lost: what is done counts only for the number that
+    was asked for when it began.
+    """
 
     def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, _NUMBER.size * (1 + len(STAGES)))
+        self._memory = mmap.mmap(-1, _NUMBER.size * (1 + 2 * len(STAGES)))
 
     def now(self) -> datetime:
         """Return the time as it was turned."""
@@ -55,13 +59,25 @@ class Page:
         """Set the time."""
         self._write(0, (now - _EPOCH) // _MICROSECOND)
 
-    def shifts(self, stage: str) -> int:
-        """Return how many shifts of a stage have ended."""
-        return self._number(1 + STAGES.index(stage))
+    def ask(self, stage: str) -> None:
+        """Ask for another shift of a stage."""
+        place = self._place(stage)
+        self._write(place, self._number(place) + 1)
 
-    def ended(self, stage: str) -> None:
-        """Count a shift; one process works at a stage, so that nobody counts at the same time."""
-        self._write(1 + STAGES.index(stage), self.shifts(stage) + 1)
+    def done(self, stage: str) -> bool:
+        """Return whether the shift that was asked for last is done."""
+        place = self._place(stage)
+        return self._number(place) == self._number(place + 1)
+
+    def begun(self, stage: str) -> Callable[[], None]:
+        """Return what notes that the shift which begins now is done."""
+        place = self._place(stage)
+        number = self._number(place)
+        return lambda: self._write(place + 1, number)
+
+    @staticmethod
+    def _place(stage: str) -> int:
+        return 1 + 2 * STAGES.index(stage)
 
     def _number(self, place: int) -> int:
         return int(_NUMBER.unpack_from(self._memory, place * _NUMBER.size)[0])
@@ -93,8 +109,9 @@ class Crew:
             WirewatchError: the workers do not answer.
         """
         self._page.turn(now)
-        before, until, again = self._page.shifts(stage), time.monotonic() + _PATIENCE, 0.0
-        while self._page.shifts(stage) == before:
+        self._page.ask(stage)
+        until, again = time.monotonic() + _PATIENCE, 0.0
+        while not self._page.done(stage):
             if time.monotonic() >= again:
                 self._bell.ring(stage, bound=1)
                 again = time.monotonic() + _AGAIN
@@ -176,7 +193,7 @@ def _led(plan: Plan, page: Page, outcomes: Path) -> Plan:
         ticks=False,
         linger=timedelta(0),
         heard=heard,
-        ended=page.ended,
+        begun=page.begun,
     )
 
 

@@ -78,8 +78,8 @@ class Plan:
     linger: timedelta = LINGER
     #: Is told what came of rows.
     heard: Callable[[Sequence[Outcome]], None] = lambda _: None
-    #: Is told when a shift of a stage has ended.
-    ended: Callable[[str], None] = lambda _: None
+    #: Is told when a shift of a stage begins, and returns what is called at its end.
+    begun: Callable[[str], Callable[[], None]] = lambda _: lambda: None
 
 
 class Station:
@@ -106,6 +106,7 @@ class Station:
             Hung: the stage does not come round.
             WirewatchError: the ledger or the configuration cannot be used.
         """
+        ended = self._plan.begun(stage)
         flow = self._flow(stage)
         ledger, clock = self._ledger_and_clock()
         Housekeeping(ledger, clock).note(stage, detail=f"generation {self._generation}")
@@ -117,7 +118,7 @@ class Station:
         if flow.outdated:
             self._take_up()
             return True
-        self._plan.ended(stage)
+        ended()
         return more
 
     def _watch(self, flow: Flow[Any, Any]) -> bool:
@@ -136,7 +137,7 @@ class Station:
                 if not flow.due_within(self._plan.linger):
                     return False
                 look = time.monotonic() + 1.0
-            if flow.full and time.monotonic() >= ring:
+            if flow.full and self._plan.ticks and time.monotonic() >= ring:
                 # Others may have hands free.
                 self._ring(flow.name)
                 ring = time.monotonic() + 1.0
