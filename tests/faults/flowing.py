@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -10,14 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from tests.long import LONG
 from tests.service.beside import wait_for
 from tests.service.count import Count
 from tests.service.house import House
 from tests.service.press import Press, press
 from tests.service.receiver import Plan, Receiver, receiver
 
-#: ``make faults`` has the long form of each test.
-LONG: Final = os.environ.get("WIREWATCH_FAULTS") == "long"
 #: Seconds that a lease lasts, so that a test need not wait for two minutes after each fault, and the shortest retry.
 CONSTANTS: Final = {"worker.ledger.leases.LEASE": 12, "worker.ledger.leases.BASE": 1}
 #: Seconds within which a service must be at work again, without a human.

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.flowing import AGAIN, LONG, Flow, flowing
+from tests.faults.flowing import AGAIN, Flow, flowing
 from tests.faults.servers import Valkey, broker
+from tests.long import LONG, long_only
 from tests.service.beside import wait_for
 from tests.service.house import House, Seen
 
@@ -61,6 +62,7 @@ def at_work_again(flow: Flow, server: Valkey) -> None:
     wait_for(server.ticked, "a tick taken from the broker", seconds=AGAIN)
 
 
+@long_only
 def test_an_embedded_broker_that_is_killed_is_started_again(tmp_path: Path) -> None:
     """By the supervisor, which says so and waits longer each time."""
     kills = 5 if LONG else 2

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from tests.faults.flowing import CONSTANTS, LONG, console
+from tests.faults.flowing import CONSTANTS, console
+from tests.long import LONG
 from tests.processes import ROOT, wirewatch
 from tests.service.beside import wait_for
 from tests.service.count import Count

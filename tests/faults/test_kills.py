@@ -15,7 +15,7 @@ from tests.faults import harness
 from tests.processes import finish, kill_when, start
 
 #: How many kills at random moments; `make faults` has its own figure.
-KILLS = int(os.environ.get("WIREWATCH_KILLS", "20"))
+KILLS = int(os.environ.get("WIREWATCH_KILLS", "8"))
 
 
 @pytest.fixture(scope="module")

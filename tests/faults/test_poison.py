@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, select
 
-from tests.faults.flowing import LONG, console
+from tests.faults.flowing import console
 from tests.faults.poison import CRASH, LOOP, MATCH, MEMORY, SLOW, page
+from tests.long import LONG, long_only
 from tests.processes import wirewatch
 from tests.service.beside import wait_for
 from tests.service.house import House
@@ -117,6 +118,7 @@ def test_pages_that_kill_their_readers_are_dead_letters_and_harm_nobody(
         assert house.stop() == 0
 
 
+@long_only
 def test_what_kills_the_worker_itself_is_given_up_after_five_attempts(
     tmp_path: Path, publishers: Press, inbox: Receiver
 ) -> None:

@@ -12,9 +12,10 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.faults.flowing import LONG, Flow, flowing
+from tests.faults.flowing import Flow, flowing
 from tests.faults.machines import Machines
 from tests.faults.servers import PASSWORD, Postgres, Valkey, broker, database
+from tests.long import LONG
 from tests.service.beside import wait_for
 from tests.service.receiver import Plan
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import socket
 import time
@@ -15,6 +14,7 @@ import pytest
 
 from tests.faults.flowing import flowing
 from tests.faults.servers import broker
+from tests.long import LONG, long_only
 from tests.service.beside import wait_for
 from tests.service.house import House, Seen
 from tests.service.press import Press, press
@@ -26,8 +26,6 @@ pytestmark = [
     pytest.mark.allow_hosts(["127.0.0.1"]),
 ]
 
-#: ``make faults`` has the long form.
-LONG = os.environ.get("WIREWATCH_FAULTS") == "long"
 KILLS, ARTICLES = (200, 1000) if LONG else (8, 60)
 #: Seconds that a lease lasts, so that a test need not wait for two minutes after each kill, and the shortest retry.
 CONSTANTS = {"worker.ledger.leases.LEASE": 12, "worker.ledger.leases.BASE": 1}
@@ -125,6 +123,7 @@ def test_what_cannot_be_asked_for_is_held_in_doubt_and_not_told_twice(
         assert (found.unknown, found.lost, found.repeated, len(inbox.requests())) == (1, 0, 0, 1), f"{found}"
 
 
+@long_only
 def test_work_goes_on_while_the_broker_is_away(tmp_path: Path) -> None:
     """Nobody is woken, and whoever has worked goes on all the same; when the broker is back, it wakes them again."""
     with broker() as server, flowing(tmp_path, service={"broker": server.url}) as flow:

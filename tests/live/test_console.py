@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.faults.flowing import console as free_console
+from tests.long import long_only
 from tests.processes import begin, ended
 from tests.service.beside import wait_for
 from tests.service.house import House
@@ -134,6 +135,8 @@ def test_a_ledger_that_cannot_be_read_is_a_reason_and_no_error(console: Console)
     assert console.get("/status", authorization=f"Bearer {TOKEN}")[1]["ready"] is False
 
 
+@long_only
+@pytest.mark.faults
 def test_a_service_whose_console_has_no_port_works_on_and_says_so(tmp_path: Path) -> None:
     """Another program listens there; the alerts come all the same, and the console as soon as the port is free."""
     with socket.create_server(("127.0.0.1", 0)) as taken, press(feeds=2) as publishers:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.builders import NOON
 from tests.faults.flowing import console
+from tests.long import long_only
 from tests.processes import Ended, wirewatch
 from tests.service.beside import wait_for
 from tests.service.house import House
@@ -120,6 +121,7 @@ def test_a_running_service_takes_up_what_is_reloaded_and_refuses_mistakes(tmp_pa
         assert house.stop() == 0
 
 
+@long_only
 def test_a_file_that_changes_is_taken_up_when_the_service_watches_them(tmp_path: Path, publishers: Press) -> None:
     """Without a command; a mistake is said and changes nothing, and its correction is taken up as well."""
     own: dict[str, Any] = {"service": {"console": console()}, "args": ("--watch",)}

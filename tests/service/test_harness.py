@@ -23,6 +23,7 @@ from sqlalchemy import URL, delete, insert
 from sqlalchemy.exc import OperationalError
 
 from tests.builders import NOON
+from tests.long import long_only
 from tests.processes import ROOT
 from tests.service import invented
 from tests.service.beside import Beside, wait_for
@@ -402,6 +403,7 @@ def test_fifty_articles_are_told_once_each_and_the_count_sees_when_one_is_not(
         assert house.count(expected) == replace(good, stray=1)
 
 
+@long_only
 @pytest.mark.faults
 @pytest.mark.parametrize("ask", [True, False], ids=["asked", "not-asked"])
 def test_a_receiver_that_misbehaves_is_counted_as_it_was(
@@ -424,6 +426,7 @@ def test_a_receiver_that_misbehaves_is_counted_as_it_was(
         assert bool(inbox.asked()) is ask
 
 
+@long_only
 @pytest.mark.faults
 def test_a_house_is_killed_part_by_part_and_nothing_of_it_stays(tmp_path: Path, publishers: Press) -> None:
     """Parts in sessions of their own are its processes too, also when what started them is dead."""
@@ -489,6 +492,7 @@ def alive(pid: int, born: float) -> bool:
 _PROBE = """
 import sys
 from tests.service.entry import change
+from tests.long import long_only
 import worker.ledger.leases, worker.ledger.entries, worker.ledger.overview
 change({"worker.ledger.leases.LEASE": 10, "worker.ledger.leases.MAX_ATTEMPTS": 2})
 import worker.ledger.outbox, worker.stages.read
