@@ -27,7 +27,7 @@ run: $(RUN) ## the service, with config/ and .wirewatch/
 	$(BIN)/wirewatch run
 
 test: $(DEV) lint ## lint, types, import contracts and all tests
-	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 3 $(PYTEST_ARGS)
 
 lint: $(DEV) ## format check, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -52,7 +52,7 @@ faults: $(DEV) ## the long fault suite: 200 kills, broker and database taken awa
 	WIREWATCH_FAULTS=long WIREWATCH_KILLS=50 $(BIN)/python -m pytest -m faults -n 0 -rA $(PYTEST_ARGS)
 
 soak: $(DEV) ## the service under steady load; MINUTES=30 RATE=5 MEANING=off: memory, cost and keys, as a table
-	$(BIN)/python -m tests.service.soak $(if $(MEANING),--meaning $(MEANING))
+	$(BIN)/python -m tests.service.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(if $(MEANING),--meaning $(MEANING))
 
 lock: ## resolve the lock files anew (needs uv)
 	$(UV) pip compile --universal --python-version 3.11.2 --generate-hashes --no-header --no-annotate \
