@@ -49,8 +49,7 @@ def run(*, watch: bool, single_process: bool) -> int:
         started = [parts.server(place)] if embedded else []
         settings = parts.begin(place)
         started += [parts.scheduler(), *parts.workers(settings.service.workers), parts.console(lambda: serve(place))]
-        _greet(settings)
-        return parts.supervise(started, place, watch=watch)
+        return parts.supervise(started, place, watch=watch, greet=lambda: _greet(settings))
 
 
 @click.command()
@@ -69,8 +68,8 @@ def worker(*, readers: int | None) -> int:
     settings = _several(place)
     parts.check(place)
     settings = parts.join(place)
-    _greet(settings)
-    return parts.supervise(parts.workers(readers or settings.service.workers), place)
+    started = parts.workers(readers or settings.service.workers)
+    return parts.supervise(started, place, greet=lambda: _greet(settings))
 
 
 @click.command()
@@ -86,8 +85,8 @@ def scheduler(*, watch: bool) -> int:
     place = _place()
     _several(place)
     parts.check(place)
-    _greet(parts.begin(place))
-    return parts.supervise([parts.scheduler()], place, watch=watch)
+    settings = parts.begin(place)
+    return parts.supervise([parts.scheduler()], place, watch=watch, greet=lambda: _greet(settings))
 
 
 @click.command()

@@ -55,13 +55,19 @@ def workers(readers: int) -> list[Part]:
     return [Part(name=f"worker {stage}", work=_worker(stage, size), order=_WORKERS) for stage, size in sizes.items()]
 
 
-def supervise(parts: list[Part], place: Place, *, watch: bool = False) -> int:
-    """Keep ``parts`` running until SIGTERM or SIGINT, and return the exit code; SIGHUP reloads the configuration."""
+def supervise(
+    parts: list[Part], place: Place, *, watch: bool = False, greet: Callable[[], object] = lambda: None
+) -> int:
+    """Keep ``parts`` running until SIGTERM or SIGINT, and return the exit code; SIGHUP reloads the configuration.
+
+    ``greet`` is called when it can be stopped.
+    """
     reloader = Reloader(place, watch=watch)
     supervisor = Supervisor(parts, look=_Apart(reloader).look)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, supervisor.stop)
     signal.signal(signal.SIGHUP, reloader.ask)
+    greet()
     return supervisor.run()
 
 
