@@ -110,7 +110,8 @@ def test_a_full_disk_stops_the_service_only_until_there_is_room(
             ballast.load()
             said = house.said().count(_FULL)
             urls += publishers.publish((ARTICLES - 10) // TIMES, rate=20)
-            wait_for(partial(_says_so, house, said), "a word of the full disk", seconds=60)
+            if not time:  # later the ledger may find room in its own write-ahead log, which has grown
+                wait_for(partial(_says_so, house, said), "a word of the full disk", seconds=60)
             publishers.wait(seconds=120)
             _answers(house, tmp_path / f"asked-{time}")
             ballast.drop()
