@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import ROOT, wirewatch
+from tests.long import long_only
+from tests.processes import ROOT, begin, finish, wirewatch
+from tests.service.beside import wait_for
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]
 
@@ -26,6 +28,19 @@ def test_the_seeds_bring_the_same_alerts_through_real_workers(tmp_path: Path) ->
     again = wirewatch("replay", _SEEDS, "--topics", by_rule, "--json", "--state", "live", "--live", cwd=tmp_path)
     assert json.loads(again.out)["alerts"] == 0
     assert not _left_behind(tmp_path)
+
+
+@long_only
+@pytest.mark.faults
+def test_nothing_goes_on_when_a_replay_through_workers_is_killed(tmp_path: Path) -> None:
+    """Workers and server end by themselves."""
+    process = begin(
+        "replay", _SEEDS, "--topics", _by_rule(tmp_path), "--state", tmp_path / "live", "--live", cwd=tmp_path
+    )
+    wait_for((tmp_path / "live" / "valkey" / "valkey.sock").exists, "the server")
+    process.kill()
+    finish(process)
+    wait_for(lambda: not _left_behind(tmp_path), "the end of all that was started", seconds=60)
 
 
 def _by_rule(tmp_path: Path) -> Path:

@@ -20,12 +20,12 @@ from celery import Celery, signals
 from celery.exceptions import CPendingDeprecationWarning, SoftTimeLimitExceeded
 
 from worker.errors import ConfigError, WirewatchError
-from worker.live import orphans
 from worker.live.bell import TICK_MISSED, Bell
 from worker.live.broker import Broker
 from worker.live.celery_settings import celery_settings
 from worker.live.memory import keep_small
 from worker.live.node import Node, Stop, Watch
+from worker.live.parent import watch
 from worker.live.place import here
 from worker.live.service import broker_of, live_plan
 from worker.live.station import AWAY, Hung, Plan, Station
@@ -201,7 +201,7 @@ def _shutting_down(**_: object) -> None:
 @signals.worker_process_init.connect
 def _child(**_: object) -> None:
     keep_small()
-    orphans.watch(os.getppid(), _orphaned)
+    watch(os.getppid(), _orphaned)
     threading.Thread(target=_process.look_out, name="look-out", daemon=True).start()
 
 

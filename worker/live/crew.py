@@ -27,6 +27,7 @@ from setproctitle import setproctitle
 from worker.errors import WirewatchError
 from worker.live import parts
 from worker.live.celery_settings import STAGES
+from worker.live.parent import die_with_parent
 from worker.live.place import Place
 from worker.live.station import Plan
 from worker.model import Reason
@@ -209,11 +210,13 @@ def _as_json(one: Outcome) -> dict[str, object]:
 
 
 def _fork(place: Place, plan: Callable[[], Plan], ours: socket.socket, theirs: socket.socket) -> int:
-    process = os.fork()
+    parent, process = os.getpid(), os.fork()
     if process:
         return process
     code = 1
     try:
+        # Whoever turns the clock may be killed, and nothing of this must go on without.
+        die_with_parent(signal.SIGTERM, parent=parent)
         ours.close()
         setproctitle("wirewatch: replay")
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -12,12 +12,13 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 #: ``PR_SET_PDEATHSIG`` of prctl(2).
 _DEATH_SIGNAL: Final = 1
-#: Seconds between two looks where the system sends no signal.
-_LOOK: Final = 1.0
+#: Seconds between two looks at who the parent is.
+_LOOK: Final = 0.5
 
 
 def die_with_parent(number: int, *, parent: int | None = None) -> None:
@@ -25,7 +26,7 @@ def die_with_parent(number: int, *, parent: int | None = None) -> None:
 
     On Linux the system sends it (prctl(2), ``PR_SET_PDEATHSIG``), even after an ``exec``, and what counts as the parent
     is the *thread* that started this process: start processes from a thread that lives as long as its process does. A
-    process that this one forks must ask for itself. Elsewhere a thread looks once a second.
+    process that this one forks must ask for itself. Elsewhere a thread looks now and then.
 
     Args:
         number: The signal.
@@ -34,7 +35,7 @@ def die_with_parent(number: int, *, parent: int | None = None) -> None:
     """
     expected = os.getppid() if parent is None else parent
     if not _ask_kernel(number):
-        threading.Thread(target=_look, args=(number, expected), name="parent", daemon=True).start()
+        watch(expected, lambda: os.kill(os.getpid(), number))
     # The parent may have ended between the fork and the call above, for which no signal comes any more.
     if os.getppid() != expected:
         os.kill(os.getpid(), number)
@@ -54,10 +55,15 @@ def _ask_kernel(number: int) -> bool:
         return False
 
 
-def _look(number: int, expected: int) -> None:
-    while os.getppid() == expected:
-        time.sleep(_LOOK)
-    os.kill(os.getpid(), number)
+def watch(parent: int, orphaned: Callable[[], object]) -> None:
+    """Call ``orphaned``, in a thread, when the process ``parent`` is no longer the parent of this one."""
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK)
+        orphaned()
+
+    threading.Thread(target=look, name="parent", daemon=True).start()
 
 
 def _become(parent: int, number: int, command: list[str]) -> None:

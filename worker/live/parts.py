@@ -83,6 +83,16 @@ def begin(place: Place, *, patience: float = 60.0) -> Settings:
     return _patiently(place, lambda ledger: put_in_force(ledger, place, now=ledger.clock())[0], patience)
 
 
+def join(place: Place, *, patience: float = 60.0) -> Settings:
+    """Return the configuration that is in force, for a worker of its own; its files count when there is none yet.
+
+    Raises:
+        ConfigError: it cannot be used here.
+        worker.errors.LedgerError: the ledger cannot be used.
+    """
+    return _patiently(place, lambda ledger: in_force(ledger, place)[0], patience)
+
+
 def _patiently(place: Place, use: Callable[[Ledger], Settings], patience: float) -> Settings:
     until = time.monotonic() + patience
     while True:
@@ -191,13 +201,3 @@ def check(place: Place, *, patience: float = 60.0) -> None:
 
 class Unfit(WirewatchError):  # noqa: N818 - named for what it says, like its siblings
     """A part of the service is not what it must be."""
-
-
-def join(place: Place, *, patience: float = 60.0) -> Settings:
-    """Return the configuration that is in force, for a worker of its own; its files count when there is none yet.
-
-    Raises:
-        ConfigError: it cannot be used here.
-        worker.errors.LedgerError: the ledger cannot be used.
-    """
-    return _patiently(place, lambda ledger: in_force(ledger, place)[0], patience)

@@ -47,14 +47,13 @@ def broker_of(place: Place) -> Broker:
     Raises:
         worker.errors.ConfigError: service.yaml is wrong.
     """
-    service = load_service(place.config, os.environ)
-    return open_broker(service.broker, socket=socket_of(place.state))
+    return open_broker(own_service(place).broker, socket=socket_of(place.state))
 
 
 def live_plan() -> Plan:
     """Return how worker processes of the service at ``here()`` get what they work with."""
     place = here()
-    own = load_service(place.config, os.environ)
+    own = own_service(place)
     # For all generations: whoever reads documents has much to import.
     cage = Cage(READERS)
     return Plan(

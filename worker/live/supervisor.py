@@ -19,7 +19,7 @@ from typing import Final, Protocol
 from setproctitle import setproctitle
 
 from worker.errors import ConfigError, WirewatchError
-from worker.live import orphans
+from worker.live.parent import watch
 
 _log = logging.getLogger("wirewatch")
 #: Seconds between two looks at what has died.
@@ -195,7 +195,7 @@ def _forked(name: str, work: Callable[[], int]) -> int:
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         setproctitle(f"wirewatch: {name}")
-        orphans.watch(parent, _orphaned)
+        watch(parent, _orphaned)
         code = work()
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
