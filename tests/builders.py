@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from worker.model import Alert, Article, Entry, Evidence, Feed, FeedState, Match, Reason, Role, Topic
+from worker.alerts.quotes import quotes
+from worker.model import Alert, Article, Entry, Evidence, Feed, FeedState, Match, Message, Reason, Role, Topic
 
 NOON = datetime(2026, 2, 11, 12, 0, tzinfo=UTC)
 
@@ -90,3 +91,19 @@ def alert(number: int = 1, **changes: Any) -> Alert:
         "due_at": NOON,
     }
     return Alert(**base | changes)
+
+
+def message(number: int = 1, **changes: Any) -> Message:
+    """Return a message about an alert and its article, as it is at noon."""
+    told, about = changes.get("alert", alert(number)), changes.get("article", article(number))
+    base: dict[str, Any] = {
+        "alert": told,
+        "article": about,
+        "topic": "missiles",
+        "quotes": quotes(about, told.evidence),
+        "at": NOON,
+        "articles": 2,
+        "outlets": 2,
+        "origins": 1,
+    }
+    return Message(**base | changes)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import builders
 from tests.builders import NOON, alert, article
 from worker.channels.file import FileChannel, append_line
 from worker.channels.terminal import TerminalChannel, as_text
@@ -20,22 +21,22 @@ from worker.model import Evidence, Message
 FOUND = Evidence(field="text", start=25, end=33, text="missiles")
 
 
-def message(title: str = "Headline 1") -> Message:
+def message(title: str = "Headline 1", key: str = "key-0001") -> Message:
     """Return a message about an article."""
     about = article(title=title)
-    told = alert(evidence=(FOUND,))
-    return Message(alert=told, article=about, topic="missiles", articles=2, outlets=2, origins=1)
+    told = alert(key=key, evidence=(FOUND,))
+    return builders.message(alert=told, article=about)
 
 
 def test_a_file_holds_what_was_sent_and_can_be_asked(tmp_path: Path) -> None:
     """One JSON line an alert, found again by its key."""
     channel = FileChannel("archive", tmp_path / "deep" / "alerts.jsonl")
-    assert channel.has("key-0001") is False
+    assert channel.find(message(), since=NOON).arrived is False
     channel.send(message(), now=NOON)
     (line,) = channel.path.read_text().splitlines()
     assert json.loads(line)["alert"] == "key-0001"
-    assert channel.has("key-0001") is True
-    assert channel.has("key-0002") is False
+    assert channel.find(message(), since=NOON).arrived is True
+    assert channel.find(message(key="key-0002"), since=NOON).arrived is False
 
 
 def test_a_line_that_a_crash_cut_off_is_no_alert_and_is_replaced(tmp_path: Path) -> None:
@@ -43,7 +44,7 @@ def test_a_line_that_a_crash_cut_off_is_no_alert_and_is_replaced(tmp_path: Path)
     path = tmp_path / "alerts.jsonl"
     path.write_text('{"alert": "key-0000"}\n{"alert": "key-00')
     channel = FileChannel("archive", path)
-    assert channel.has("key-0001") is False
+    assert channel.find(message(), since=NOON).arrived is False
     channel.send(message(), now=NOON)
     assert channel.keys() == {"key-0000", "key-0001"}
 
@@ -72,14 +73,14 @@ def test_the_terminal_shows_the_evidence_marked() -> None:
     shown = stream.getvalue()
     assert "Something was said about »missiles« on Monday." in shown
     assert "Headline 1" in shown
-    assert "2 articles, 2 outlets, 1 origins" in shown
-    assert channel.has("key-0001") is None
+    assert "2 articles, 2 outlets, 1 independent origin" in shown
+    assert channel.find(message(), since=NOON).arrived is None
 
 
 @given(st.text(max_size=100))
 def test_no_title_can_command_the_terminal(title: str) -> None:
     """Control characters, which could move the cursor or set the window's title, are gone."""
-    text = as_text(message(title=title + "\x1b]0;owned\x07\x9b31m"), now=NOON)
+    text = as_text(message(title=title + "\x1b]0;owned\x07\x9b31m"))
     assert not {c for c in text if ord(c) < 32 or 127 <= ord(c) < 160} - {"\n"}
     assert len(text.splitlines()) >= 6
 

@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, select
 from tests.builders import NOON, alert, article, at, entry, feed, match
 from tests.rows import new
 from worker.errors import DiskFull, LedgerUnusable
-from worker.ledger import entries, feeds, outbox, overview, stories, sweep
+from worker.ledger import decided, entries, feeds, outbox, overview, stories, sweep
 from worker.ledger import migrate as migrations
 from worker.ledger.engine import Ledger, open_file
 from worker.ledger.feeds import Polled
@@ -173,7 +173,7 @@ def test_the_sweep_erases_what_is_old_and_nothing_that_waits(either_ledger: Ledg
             member = Member(article_id=f"a-{number}", role=Role.FIRST, outlet="Wire", origin="Wire", published_at=NOON)
             story = Story(id=f"s-{number}", first_at=NOON, newest_at=NOON, members=(member,))
             stories.save(t, story, new=member, now=NOON)
-        outbox.add(t, alert(2, story_id="s-2"))
+        decided.add(t, alert(2, story_id="s-2"))
         entries.add(t, new(entry(1), reason=Reason.BASELINE), now=NOON)
         entries.add(t, new(entry(2)), now=NOON)
     with either_ledger.write() as t:
@@ -210,9 +210,9 @@ def test_what_a_feed_still_shows_is_never_forgotten(either_ledger: Ledger) -> No
 
 def test_an_alert_comes_back_as_it_was_decided(either_ledger: Ledger) -> None:
     """Evidence and clause survive, whatever characters they hold, and a prefix of the key finds it."""
-    decided = alert(1, key="0123456789abcdef", evidence=match().evidence, clause="near: «é»\n")
+    made = alert(1, key="0123456789abcdef", evidence=match().evidence, clause="near: «é»\n")
     with either_ledger.write() as t:
-        outbox.add(t, decided)
-        assert outbox.find(t, "01234567") == decided
+        decided.add(t, made)
+        assert outbox.find(t, "01234567") == made
         assert outbox.find(t, "0123") is None
         assert outbox.find(t, "%%%%%%%%") is None

@@ -15,7 +15,7 @@ from sqlalchemy import event
 
 from tests.builders import NOON, alert, article, at, entry, feed
 from tests.rows import new
-from worker.ledger import dead, entries, feeds, outbox, overview
+from worker.ledger import dead, decided, entries, feeds, outbox, overview
 from worker.ledger.engine import Ledger, open_file
 from worker.ledger.leases import BASE, CAP, LEASE, LeaseLost, retry_at
 from worker.ledger.tables import alias as alias_table
@@ -193,9 +193,9 @@ def test_what_the_other_side_asks_for_is_a_floor_with_a_bound() -> None:
 def test_an_update_waits_for_what_it_updates(either_ledger: Ledger) -> None:
     """Alerts of one topic, story and channel go out in order; others do not wait for them."""
     with either_ledger.write() as t:
-        outbox.add(t, alert(1, due_at=at(5)))
-        outbox.add(t, alert(2, role=Role.REPORT, due_at=NOON))
-        outbox.add(t, alert(3, channel_id="other", due_at=NOON))
+        decided.add(t, alert(1, due_at=at(5)))
+        decided.add(t, alert(2, role=Role.REPORT, due_at=NOON))
+        decided.add(t, alert(3, channel_id="other", due_at=NOON))
     with either_ledger.write() as t:
         (other,) = outbox.claim(t, now=at(1), limit=9)
         assert other.value[0].key == "key-0003"
@@ -210,14 +210,14 @@ def test_an_update_waits_for_what_it_updates(either_ledger: Ledger) -> None:
 def test_an_alert_exists_once(either_ledger: Ledger) -> None:
     """The key is unique, whoever decides it again."""
     with either_ledger.write() as t:
-        assert outbox.add(t, alert(1))
-        assert not outbox.add(t, alert(1))
+        assert decided.add(t, alert(1))
+        assert not decided.add(t, alert(1))
 
 
 def test_a_started_alert_shows_its_doubt_to_the_next_worker(either_ledger: Ledger) -> None:
     """Whoever claims it after a crash learns when it was started."""
     with either_ledger.write() as t:
-        outbox.add(t, alert(1))
+        decided.add(t, alert(1))
         (claim,) = outbox.claim(t, now=NOON, limit=1)
         outbox.begin(t, claim, now=at(1))
     with either_ledger.write() as t:
@@ -230,8 +230,8 @@ def test_a_started_alert_shows_its_doubt_to_the_next_worker(either_ledger: Ledge
 def test_only_what_was_not_begun_is_given_back(either_ledger: Ledger) -> None:
     """Of two claims the one that was begun keeps its lease: whether it was sent is known to who sends it."""
     with either_ledger.write() as t:
-        outbox.add(t, alert(1))
-        outbox.add(t, alert(2, story_id="s-2"))
+        decided.add(t, alert(1))
+        decided.add(t, alert(2, story_id="s-2"))
         begun, idle = outbox.claim(t, now=NOON, limit=2)
         outbox.begin(t, begun, now=NOON)
         outbox.release(t, [begun, idle])
@@ -242,7 +242,7 @@ def test_only_what_was_not_begun_is_given_back(either_ledger: Ledger) -> None:
 def test_a_doubt_survives_being_given_back(either_ledger: Ledger) -> None:
     """Whoever claims it next must still ask the receiver."""
     with either_ledger.write() as t:
-        outbox.add(t, alert(1))
+        decided.add(t, alert(1))
         (claim,) = outbox.claim(t, now=NOON, limit=1)
         outbox.begin(t, claim, now=NOON)
         (doubted,) = outbox.claim(t, now=NOON + LEASE, limit=1)

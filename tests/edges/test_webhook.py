@@ -28,6 +28,7 @@ import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests import builders
 from tests.builders import NOON, alert, article
 from tests.edges.servers import Asked, Site, dripping, listen, plain, resets, says, serve
 from worker import build
@@ -53,7 +54,7 @@ def message(*, key: str = KEY, attempt: int = 1, text: str = "missiles") -> Mess
     """Return a message about an article."""
     found = Evidence(field="text", start=25, end=33, text=text)
     told = alert(key=key, channel_id="siem", evidence=(found,), attempt=attempt)
-    return Message(alert=told, article=article(), topic="missiles", articles=2, outlets=2, origins=1)
+    return builders.message(alert=told)
 
 
 def channel(
@@ -443,7 +444,7 @@ def test_an_alert_whose_answer_is_lost_is_in_doubt(lost: str) -> None:
         hook = channel(f"http://127.0.0.1:{listener.port}/hook", deadline=SOON)
         with pytest.raises(Doubtful, match=r"^channel siem: .* may have arrived$"):
             hook.send(message(), now=NOON)
-        assert hook.has(KEY) is None
+        assert hook.find(message(), since=NOON).arrived is None
         assert [request.partition(b" ")[0] for request in listener.asked] == [b"POST"]
 
 
@@ -493,7 +494,7 @@ def test_a_doubt_is_settled_by_asking(site: Site, back: Answer, ends: type[Wirew
         with pytest.raises(ends):
             hook.send(message(), now=NOON)
     assert [(asked.method, asked.path) for asked in site.asked] == [("POST", "/hook"), ("GET", BACK)]
-    assert hook.has(KEY) is (True if ends is None else False if ends is Retryable else None)
+    assert hook.find(message(), since=NOON).arrived is (True if ends is None else False if ends is Retryable else None)
 
 
 def test_a_receiver_that_cannot_be_reached_gives_no_answer(site: Site) -> None:
@@ -501,17 +502,17 @@ def test_a_receiver_that_cannot_be_reached_gives_no_answer(site: Site) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{taken.getsockname()[1]}/{{alert}}"
-        assert channel(site.url("/hook"), read_back=nobody).has(KEY) is None
+        assert channel(site.url("/hook"), read_back=nobody).find(message(), since=NOON).arrived is None
     network = Network(allow_ports=(site.port,))
     forbidden = channel(site.url("/hook"), read_back=site.url("/{alert}"), transport=CheckedTransport(network))
-    assert forbidden.has(KEY) is None
+    assert forbidden.find(message(), since=NOON).arrived is None
     assert not site.asked
 
 
 def test_the_key_stands_in_the_address_as_one_part_of_it(site: Site) -> None:
     """Whatever it holds, it cannot become another path; it may stand there twice, or in the query."""
     hook = channel(site.url("/hook"), read_back=site.url("/a/{alert}?key={alert}&x=1"))
-    assert hook.has("../b?c=d/é#f") is False
+    assert hook.find(message(key="../b?c=d/é#f"), since=NOON).arrived is False
     (asked,) = site.asked
     assert asked.path == "/a/..%2Fb%3Fc%3Dd%2F%C3%A9%23f?key=..%2Fb%3Fc%3Dd%2F%C3%A9%23f&x=1"
     assert unquote(urlsplit(asked.path).path) == "/a/../b?c=d/é#f"

@@ -10,7 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from tests.processes import ROOT, finish, kill_when, start
-from worker.model import Message
+from worker.channels.base import Found
+from worker.model import Outgoing
 from worker.replay import recording, session
 from worker.replay.recorder import Recorder
 from worker.settings import load
@@ -51,7 +52,7 @@ class Halting(Recorder):
     A file in the state directory says at which: ``before 2`` is before the second line is written.
     """
 
-    def send(self, message: Message, *, now: datetime) -> str | None:
+    def send(self, message: Outgoing, *, now: datetime) -> str | None:
         """Write the alert, or halt."""
         plan = self._file.path.with_name("halt")
         place, number = plan.read_text().split() if plan.exists() else ("", "0")
@@ -67,10 +68,10 @@ class Halting(Recorder):
 class BelievesItWasSent(Halting):
     """The mistake of marking before sending: an alert in doubt is taken for delivered."""
 
-    def has(self, alert_key: str) -> bool | None:
-        """Return ``True`` without asking."""
-        del alert_key
-        return True
+    def find(self, message: Outgoing, *, since: datetime) -> Found:
+        """Say so without asking."""
+        del message, since
+        return Found(arrived=True)
 
 
 class BelievesItWasNotSent(Halting):

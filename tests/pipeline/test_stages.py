@@ -12,7 +12,7 @@ from tests.pipeline.conftest import FEED_URL, House, item
 from worker.channels.base import Doubtful
 from worker.errors import Retryable, Unusable
 from worker.feeds.polling import Polling
-from worker.ledger import dead, entries, feeds, outbox, overview
+from worker.ledger import dead, decided, entries, feeds, outbox, overview
 from worker.ledger.engine import Transaction
 from worker.ledger.leases import LEASE, MAX_ATTEMPTS
 from worker.model import Message, Reason
@@ -242,7 +242,7 @@ def test_reports_become_updates_and_copies_stay_silent(house: House) -> None:
         house.deliver(at(minute + 1))
         house.web.feed(item(1), item(2), item(3))
     with house.p.ledger.read() as t:
-        rows = outbox.of_article(t, _article_id(t, 3))
+        rows = decided.of_article(t, _article_id(t, 3))
     assert [row["reason"] for row in rows] == [Reason.COPY]
     assert [(alert["role"], alert["articles"]) for alert in house.told()] == [("first", 1), ("report", 3)]
 
@@ -354,7 +354,7 @@ def test_a_match_without_a_route_is_recorded(house: House) -> None:
     house.poll(NOON)
     house.read(NOON)
     with house.p.ledger.read() as t:
-        assert [row["reason"] for row in outbox.of_article(t, _article_id(t, 1))] == [Reason.NO_ROUTE]
+        assert [row["reason"] for row in decided.of_article(t, _article_id(t, 1))] == [Reason.NO_ROUTE]
 
 
 def test_a_date_in_the_future_is_not_believed(house: House) -> None:

@@ -25,7 +25,6 @@ from tests.service.invented import TOPIC
 from tests.service.press import Press
 from tests.service.receiver import Receiver
 from worker.build import SERVICE_LEDGER
-from worker.channels.file import FileChannel
 
 CHANNEL = "desk"
 #: Seconds that a start may take on a machine that others use as well, and the last words that an error shows.
@@ -248,10 +247,6 @@ class House:
             return self._receiver.received()
         lines = self.alerts.read_bytes().split(b"\n")[:-1] if self.alerts.exists() else []
         return [(alert["alert"], alert["url"]) for alert in map(json.loads, lines)]
-
-    def has(self, alert_key: str) -> bool | None:
-        """Return whether the file holds an alert, as its channel would say."""
-        return FileChannel(CHANNEL, self.alerts).has(alert_key)
 
     def count(self, expected: Collection[str]) -> Count:
         """Return what became of the articles at these addresses, by ledger and receiver."""

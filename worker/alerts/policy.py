@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 
@@ -31,5 +31,20 @@ class Policy:
     per_hour: int = 20
     #: ``22:00-07:00`` or ``22:00-07:00 Europe/Berlin``; empty means never. Urgent topics do not wait.
     quiet_hours: str = ""
-    #: Reserved for "Stories and alerts": ``check`` says that it is not acted on yet.
+    #: ``08:00`` or ``08:00 18:00 Europe/Berlin``: what is not urgent is told in one message at these times.
     digest: str = ""
+    #: An alert that may or may not have arrived, where nobody can tell: ``hold`` shows it, ``resend`` sends it again
+    #: and says that it may be a repeat.
+    on_unknown: str = "hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """A channel, as far as decisions about alerts ask."""
+
+    id: str
+    policy: Policy = field(default_factory=Policy)
+    #: It can neither thread nor edit, so a story is one message, and what follows comes in digests.
+    gathers: bool = False
+    #: The channel that is told in its place while it is disabled; empty for none.
+    fallback: str = ""

@@ -11,9 +11,9 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from worker.channels.base import to_json
+from worker.channels.base import Found, to_json
 from worker.errors import Retryable
-from worker.model import Message
+from worker.model import Outgoing
 
 
 class FileChannel:
@@ -23,22 +23,22 @@ class FileChannel:
         self.id = channel_id
         self.path = path
 
-    def send(self, message: Message, *, now: datetime) -> str | None:
+    def send(self, message: Outgoing, *, now: datetime) -> str | None:  # noqa: ARG002 - the protocol's signature
         """Append one line, in one write.
 
         Raises:
             Retryable: nothing could be written, or not all of it; what was written is taken back.
         """
-        line = json.dumps(to_json(message, now=now), ensure_ascii=False, sort_keys=False) + "\n"
+        line = json.dumps(to_json(message), ensure_ascii=False, sort_keys=False) + "\n"
         try:
             append_line(self.path, line.encode("utf-8", "backslashreplace"))
         except OSError as error:
             raise Retryable(f"{self.path}: {error.strerror or error}") from error
         return None
 
-    def has(self, alert_key: str) -> bool | None:
+    def find(self, message: Outgoing, *, since: datetime) -> Found:  # noqa: ARG002 - the protocol's signature
         """Return whether a whole line of the file is this alert."""
-        return alert_key in self.keys()
+        return Found(arrived=message.alert.key in self.keys())
 
     def keys(self) -> set[str]:
         """Return the keys of the alerts that the file holds; a line cut off by a crash is none."""

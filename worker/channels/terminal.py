@@ -5,13 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TextIO
 
-from worker.channels.base import timestamp
+from worker.channels.base import NOBODY_KNOWS, Found, timestamp
+from worker.channels.wording import headline, quoted, standing, why
 from worker.errors import Retryable
-from worker.model import Evidence, Message, Role
+from worker.model import Digest, Message, Notice, Outgoing, Role
 
-_VERBS = {Role.FIRST: "ALERT", Role.REPORT: "update", Role.DEVELOPMENT: "DEVELOPMENT", Role.COPY: "copy"}
-#: Characters shown on either side of the evidence.
-_AROUND = 80
+_VERBS = {
+    Role.FIRST: "ALERT",
+    Role.REPORT: "update",
+    Role.DEVELOPMENT: "DEVELOPMENT",
+    Role.COPY: "copy",
+    Role.CORRECTION: "CORRECTION",
+    Role.DIGEST: "DIGEST",
+    Role.NOTICE: "NOTICE",
+}
 #: What a terminal must never be given from outside: control characters could move its cursor or change its title.
 _CONTROL = dict.fromkeys((*range(32), *range(127, 160)), " ")
 
@@ -23,41 +30,51 @@ class TerminalChannel:
         self.id = channel_id
         self._stream = stream
 
-    def send(self, message: Message, *, now: datetime) -> str | None:
+    def send(self, message: Outgoing, *, now: datetime) -> str | None:  # noqa: ARG002 - the protocol's signature
         """Write the alert.
 
         Raises:
             Retryable: the stream takes nothing.
         """
         try:
-            self._stream.write(as_text(message, now=now) + "\n")
+            self._stream.write(as_text(message) + "\n")
             self._stream.flush()
         except (OSError, ValueError) as error:
             raise Retryable(f"terminal: {error}") from error
         return None
 
-    def has(self, alert_key: str) -> bool | None:  # noqa: ARG002 - the protocol's signature
-        """Return ``None``: a terminal cannot be asked."""
-        return None
+    def find(self, message: Outgoing, *, since: datetime) -> Found:  # noqa: ARG002 - the protocol's signature
+        """Return ``NOBODY_KNOWS``: a terminal cannot be asked."""
+        return NOBODY_KNOWS
 
 
-def as_text(message: Message, *, now: datetime) -> str:
-    """Return an alert as a few lines of plain text, without control characters."""
+def as_text(outgoing: Outgoing) -> str:
+    """Return what is sent as a few lines of plain text, without control characters."""
+    return "\n".join(line.translate(_CONTROL) for line in _lines(outgoing))
+
+
+def _lines(outgoing: Outgoing) -> list[str]:
+    match outgoing:
+        case Message():
+            return _message(outgoing)
+        case Digest():
+            more = [f"  and {outgoing.more} more"] if outgoing.more else []
+            return [_head(outgoing), *(f"  {line}" for item in outgoing.items for line in _message(item)), *more]
+        case Notice():
+            return [f"{_head(outgoing)}  {outgoing.alert.clause}"]
+
+
+def _head(outgoing: Outgoing) -> str:
+    return f"{timestamp(outgoing.at)}  {_VERBS[outgoing.alert.role]}"
+
+
+def _message(message: Message) -> list[str]:
     alert, article = message.alert, message.article
-    lines = [
-        f"{timestamp(now)}  {_VERBS[alert.role]}  {alert.topic_id}  story {alert.story_id}",
-        f"  {article.title or '(no title)'}",
+    return [
+        f"{_head(message)}  {alert.topic_id}  story {alert.story_id}",
+        f"  {headline(article)}",
         f"  {article.outlet}, {timestamp(article.published_at)}  {article.url}",
-        *(f"  {excerpt(message, e)}" for e in alert.evidence[:1]),
-        f"  score {alert.score:.2f} by {alert.by}: {alert.clause}",
-        f"  {message.articles} articles, {message.outlets} outlets, {message.origins} origins",
+        *(f"  {quoted(quote)}" for quote in message.quotes[:1]),
+        f"  {why(message)}",
+        f"  {standing(message)}",
     ]
-    return "\n".join(line.translate(_CONTROL) for line in lines)
-
-
-def excerpt(message: Message, evidence: Evidence) -> str:
-    """Return the evidence with the words around it, marked with »«."""
-    source = message.article.title if evidence.field == "title" else message.article.text
-    before = source[max(0, evidence.start - _AROUND) : evidence.start].rpartition("\n")[2]
-    after = source[evidence.end : evidence.end + _AROUND].partition("\n")[0]
-    return f"{before}»{source[evidence.start : evidence.end]}«{after}"

@@ -37,9 +37,9 @@ from urllib.parse import quote, unquote
 
 import httpx
 
-from worker.channels.base import Doubtful, timestamp, to_json
+from worker.channels.base import Doubtful, Found, timestamp, to_json
 from worker.errors import ConfigError, Problem, Retryable, Unusable, WirewatchError
-from worker.model import Message
+from worker.model import Outgoing
 
 #: Seconds: for a whole request (Standard Webhooks asks for 15 to 30), and for its connection.
 DEADLINE: Final = 15.0
@@ -90,7 +90,7 @@ class WebhookChannel:
         if read_back:
             self._address("read_back", read_back.replace(ALERT, "x"))
 
-    def send(self, message: Message, *, now: datetime) -> str | None:
+    def send(self, message: Outgoing, *, now: datetime) -> str | None:
         """Post the alert; ``None``, for receivers give it no id of their own.
 
         Raises:
@@ -99,7 +99,7 @@ class WebhookChannel:
             Doubtful: nobody knows whether it has arrived.
         """
         key = message.alert.key
-        if message.alert.attempt > 1 and self.has(key):
+        if message.alert.attempt > 1 and self._has(key):
             return None
         try:
             answer = self._answer(self._post(message, now))
@@ -109,8 +109,11 @@ class WebhookChannel:
             self._expect_taken(answer, now)
         return None
 
-    def has(self, alert_key: str) -> bool | None:
-        """Return whether the receiver has the alert; ``None`` when it cannot be asked, or gives no clear answer."""
+    def find(self, message: Outgoing, *, since: datetime) -> Found:  # noqa: ARG002 - the protocol's signature
+        """Return whether the receiver has the alert; it is asked when ``read_back`` says where."""
+        return Found(arrived=self._has(message.alert.key))
+
+    def _has(self, alert_key: str) -> bool | None:
         if not self._read_back:
             return None
         try:
@@ -127,15 +130,15 @@ class WebhookChannel:
             Retryable: it says that it has not.
             Doubtful: it cannot be asked.
         """
-        has = self.has(key)
+        has = self._has(key)
         if has is None:
             raise doubt
         if not has:
             raise Retryable(f"{doubt}, but the receiver says that it has not")
 
-    def _post(self, message: Message, now: datetime) -> httpx.Request:
+    def _post(self, message: Outgoing, now: datetime) -> httpx.Request:
         key, at = message.alert.key, int(now.timestamp())
-        content = body(message, now=now, cloudevents=self._cloudevents)
+        content = body(message, cloudevents=self._cloudevents)
         headers = {
             "content-type": "application/cloudevents+json" if self._cloudevents else "application/json",
             "webhook-id": key,
@@ -218,12 +221,13 @@ class WebhookChannel:
         return f"channel {self.id}: {text}"
 
 
-def body(message: Message, *, now: datetime, cloudevents: bool = False) -> bytes:
+def body(message: Outgoing, *, cloudevents: bool = False) -> bytes:
     """Return the body that tells of an alert: JSON, in UTF-8.
 
-    ``timestamp`` (``time`` in CloudEvents) is when the alert was decided; ``at`` within ``data`` is when it was sent.
+    ``timestamp`` (``time`` in CloudEvents) is when the alert was decided; ``at`` within ``data`` is when it was first
+    sent.
     """
-    alert, data = message.alert, to_json(message, now=now)
+    alert, data = message.alert, to_json(message)
     event: dict[str, object]
     if cloudevents:
         event = {

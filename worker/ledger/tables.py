@@ -12,16 +12,19 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Dialect,
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -212,6 +215,8 @@ story = Table(
     Column("first_at", Instant, nullable=False),
     Column("newest_at", Instant, nullable=False, index=True),
     Column("linked", Text),
+    #: The story that this one turned out to be; its members are there.
+    Column("merged", Text),
 )
 
 member = Table(
@@ -224,7 +229,23 @@ member = Table(
     Column("origin", Text, nullable=False),
     Column("published_at", Instant, nullable=False),
     Column("joined_at", Instant, nullable=False),
+    Column("why", Text, nullable=False, default="", server_default=""),
     Column("features", JSON, nullable=False),
+    Column("shingles", LargeBinary),
+    #: ``turn.count`` of the turn in which it joined: what was read before it cannot know of it.
+    Column("seq", BigInteger, nullable=False, default=0, server_default="0", index=True),
+)
+
+#: The rarest terms of members: by these a story is found again.
+posting = Table(
+    "posting",
+    metadata,
+    Column("article_id", Text, primary_key=True),
+    Column("term", Text, primary_key=True),
+    #: When the article was published.
+    Column("at", Instant, nullable=False),
+    Index(None, "term", "at"),
+    Index(None, "at"),
 )
 
 alert = Table(
@@ -243,15 +264,55 @@ alert = Table(
     Column("evidence", JSON, nullable=False),
     Column("reason", Text, nullable=False),
     Column("created_at", Instant, nullable=False, index=True),
-    #: ``open``, ``done``, ``unknown`` (may or may not have arrived) or ``dead``.
+    #: ``open``, ``done``, ``unknown`` (may or may not have arrived), ``dead``, ``gathered`` (told in a digest that is
+    #: still to be sent) or ``off`` (not told after all, for what ``last_error`` says).
     Column("work", Text, nullable=False),
     #: Set just before the channel is called: with an expired lease it means doubt.
     Column("started_at", Instant),
     Column("sent_at", Instant),
     Column("remote_id", Text),
+    Column("detail", Text, nullable=False, default="", server_default=""),
+    #: The key of the alert that is the digest in which this one is told; its ``work`` is then ``gathered``.
+    Column("digest", Text, index=True),
+    #: What was to be seen of it when it was first sent, so that later attempts say the same.
+    Column("shown", JSON(none_as_null=True)),
+    #: Whether it may have arrived before, and is sent again all the same.
+    Column("repeat", Boolean, nullable=False, default=False, server_default=false()),
     *_work_columns(),
     *_work_indexes(),
     Index(None, "story_id", "topic_id", "channel_id"),
+    Index(None, "article_id"),
+    Index(None, "channel_id", "due_at"),
+)
+
+#: Channels that take nothing for a time, or until somebody mends them.
+channel = Table(
+    "channel",
+    metadata,
+    Column("id", Text, primary_key=True),
+    #: Nothing is sent before; ``NULL`` when nothing stands in the way.
+    Column("hold_until", Instant),
+    Column("disabled_at", Instant),
+    Column("reason", Text, nullable=False, default="", server_default=""),
+    #: Of its configuration when it was disabled: another one gives it a new chance.
+    Column("config", Text, nullable=False, default="", server_default=""),
+)
+
+silence = Table(
+    "silence",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    #: Patterns as in routes; an empty one holds for everything.
+    Column("topic", Text, nullable=False),
+    Column("outlet", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("story", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    #: Moved forward to end it early.
+    Column("ends_at", Instant, nullable=False, index=True),
 )
 
 delivery = Table(
@@ -273,8 +334,12 @@ decision = Table(
     Column("topic_id", Text, primary_key=True),
     #: Empty when no channel was reached at all.
     Column("channel_id", Text, primary_key=True),
+    #: An article that was read again is decided on again.
+    Column("at", Instant, primary_key=True),
     Column("reason", Text, nullable=False),
-    Column("at", Instant, nullable=False),
+    Column("detail", Text, nullable=False, default="", server_default=""),
+    #: The alert that was made of it.
+    Column("alert_key", Text),
 )
 
 dead = Table(
@@ -322,7 +387,8 @@ turn = Table(
 OPEN = "open"
 DONE = "done"
 OFF = "off"
+GATHERED = "gathered"
 UNKNOWN = "unknown"
 DEAD = "dead"
 
-__all__ = ["DEAD", "DONE", "OFF", "OPEN", "UNKNOWN", "Instant", "Span", "metadata"]
+__all__ = ["DEAD", "DONE", "GATHERED", "OFF", "OPEN", "UNKNOWN", "Instant", "Span", "metadata"]

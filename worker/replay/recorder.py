@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from worker.channels.base import to_json
+from worker.channels.base import Found, to_json
 from worker.channels.file import FileChannel
-from worker.model import Message
+from worker.model import Digest, Message, Outgoing
 from worker.url import canonical
 
 
@@ -30,18 +30,30 @@ class Recorder:
         self._names = names
         self._heard = heard
 
-    def send(self, message: Message, *, now: datetime) -> str | None:
+    def send(self, message: Outgoing, *, now: datetime) -> str | None:
         """Write the alert to the file.
 
         Raises:
             worker.errors.Retryable: the file could not be written.
         """
-        known_as = self._names.get(canonical(message.article.url), message.article.id)
-        named = replace(message, article=replace(message.article, id=known_as))
+        named = self._named(message)
         remote_id = self._file.send(named, now=now)
-        self._heard(to_json(named, now=now))
+        self._heard(to_json(named))
         return remote_id
 
-    def has(self, alert_key: str) -> bool | None:
+    def find(self, message: Outgoing, *, since: datetime) -> Found:
         """Return whether the file holds the alert."""
-        return self._file.has(alert_key)
+        return self._file.find(message, since=since)
+
+    def _named(self, outgoing: Outgoing) -> Outgoing:
+        match outgoing:
+            case Message():
+                return self._named_one(outgoing)
+            case Digest():
+                return replace(outgoing, items=tuple(map(self._named_one, outgoing.items)))
+            case _:
+                return outgoing
+
+    def _named_one(self, message: Message) -> Message:
+        article = message.article
+        return replace(message, article=replace(article, id=self._names.get(canonical(article.url), article.id)))

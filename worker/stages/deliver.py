@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
+from worker.alerts.quotes import quotes
 from worker.channels.base import Channel, Doubtful
 from worker.errors import Retryable, Unusable
-from worker.ledger import dead, outbox
+from worker.ledger import dead, messages, outbox
 from worker.ledger.engine import Transaction
 from worker.ledger.leases import MAX_ATTEMPTS, Claim, LeaseLost, retry_at
 from worker.ledger.persist import WAITS, persist
@@ -96,30 +97,31 @@ class _Sending:
             channel = self.p.channels.get(self._alert.channel_id)
             if channel is None:
                 return self._bury(f"channel {self._alert.channel_id} is configured no longer")
-            if started_at is not None and (ended := self._resolve_doubt(channel)) is not None:
+            message = self._persist(self._message)
+            if message is None:
+                return self._bury("its article is no longer kept")
+            if started_at is not None and (ended := self._resolve_doubt(channel, message, started_at)) is not None:
                 return ended
             if self.claim.attempt > MAX_ATTEMPTS:
                 return self._bury(f"not delivered in {MAX_ATTEMPTS} attempts")
-            return self._send(channel)
+            return self._send(channel, message)
         except LeaseLost as lost:
             return Outcome(stage="deliver", subject=self._alert.key, reason=Reason.RETRY, detail=str(lost))
 
-    def _resolve_doubt(self, channel: Channel) -> Outcome | None:
+    def _resolve_doubt(self, channel: Channel, message: Message, started_at: datetime) -> Outcome | None:
         """Find out how an attempt ended whose worker died in it; ``None`` when the alert has surely not arrived.
 
         Where nobody can tell, the alert is held and shown rather than sent twice.
         """
-        has = channel.has(self._alert.key)
-        if has is None:
+        found = channel.find(message, since=started_at)
+        if found.arrived is None:
             return self._record(Reason.UNKNOWN, "its worker died while it was being sent")
-        if has:
-            return self._record(Reason.DELIVERED, "found at the receiver after its worker had died")
+        if found.arrived:
+            said = "found at the receiver after its worker had died"
+            return self._record(Reason.DELIVERED, said, remote_id=found.remote_id)
         return None
 
-    def _send(self, channel: Channel) -> Outcome:
-        message = self._persist(self._message)
-        if message is None:
-            return self._bury("its article is no longer kept")
+    def _send(self, channel: Channel, message: Message) -> Outcome:
         self._persist(self._begin)
         try:
             remote_id = channel.send(message, now=self.now)
@@ -134,7 +136,9 @@ class _Sending:
     def _message(self) -> Message | None:
         topic = self.p.topics.get(self._alert.topic_id)
         with self.p.ledger.read() as t:
-            return outbox.message(t, self._alert, topic=topic.topic if topic else self._alert.topic_id)
+            shown = (topic.topic if topic else "") or self._alert.topic_id
+            message = messages.message(t, self._alert, topic=shown, now=self.now)
+        return message and replace(message, quotes=quotes(message.article, self._alert.evidence))
 
     def _begin(self) -> None:
         with self.p.ledger.write() as t:

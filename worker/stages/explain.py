@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from worker.ledger import entries, feeds, outbox, stories
+from worker.ledger import decided, entries, feeds, outbox, stories
 from worker.ledger.engine import Ledger, Transaction
 from worker.model import Article, FeedState, Match, Story
 from worker.stages.pipeline import Matcher
@@ -47,5 +47,5 @@ def _path(t: Transaction, matcher: Matcher, entry: Mapping[str, Any]) -> Path:
         article=article,
         answers=tuple(matcher.judge(article)) if article else (),
         story=stories.get(t, story_id) if story_id else None,
-        decisions=outbox.of_article(t, article_id) if article_id else (),
+        decisions=decided.of_article(t, article_id) if article_id else (),
     )

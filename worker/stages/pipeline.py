@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from worker.alerts.policy import Policy, Route
+from worker.alerts.policy import Policy, Recipient, Route
 from worker.articles.extraction import Extract, NoText, extract
 from worker.channels.base import Channel
 from worker.errors import WirewatchError
@@ -61,6 +61,7 @@ class Pipeline:
     #: Weight of a term, for stories.
     rarity: Callable[[str], float]
     routes: Sequence[Route]
+    #: For channels that ``recipients`` does not name.
     policy: Policy
     polling: Polling
     ledger: Ledger
@@ -72,8 +73,16 @@ class Pipeline:
     gates: Gates = field(default_factory=OpenGates)
     #: What reads strangers' documents, in this process or in one that can be killed.
     readers: Readers = field(default_factory=Readers)
+    #: Channels with a policy, a way of being told, or a fallback of their own.
+    recipients: Mapping[str, Recipient] = field(default_factory=dict)
+    #: Where the console is for those who read alerts, without a slash at its end; empty when nobody said.
+    console: str = ""
     #: That of the configuration in the ledger; ``None`` where it is not from there and holds whatever happens.
     generation: int | None = None
+
+    def recipient(self, channel_id: str) -> Recipient:
+        """Return what is to be known of a channel before it is told something."""
+        return self.recipients.get(channel_id) or Recipient(id=channel_id, policy=self.policy)
 
     def must_be_in_force(self, t: Transaction) -> None:
         """Ask, in the transaction of a claim, whether this configuration still holds.

@@ -10,21 +10,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from worker.alerts.decisions import Decision, Told, decide, is_loud
 from worker.articles.aggregators import AGGREGATOR_LINK, is_aggregator
 from worker.articles.extraction import Extract, NoText
 from worker.articles.language import language_of_text
 from worker.articles.refusals import PAYWALL_TEASER
 from worker.errors import Retryable, Unusable, WirewatchError
 from worker.feeds.waits import retry_after
-from worker.ledger import dead, entries, outbox, stories
+from worker.ledger import dead, entries
 from worker.ledger.engine import Transaction
 from worker.ledger.entries import Due
 from worker.ledger.leases import MAX_ATTEMPTS, Claim, LeaseLost, retry_at
-from worker.model import Article, Entry, Match, Reason, Role, Story
+from worker.model import Article, Entry, Reason
 from worker.stages.pipeline import UNANSWERED, Outcome, Pipeline, logged
-from worker.stories import joining
-from worker.stories.features import features
+from worker.stages.telling import tell
 from worker.url import canonical
 from worker.url import host as host_of
 from worker.web.response import Response
@@ -34,7 +32,6 @@ BATCH = 10
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{2,40})", re.IGNORECASE)
 _OK = 200
 _TEMPORARY = frozenset({408, 425, 429})
-_HOUR = timedelta(hours=1)
 #: Until an entry is looked at again whose page is being read for another one.
 _SAME_PAGE = timedelta(seconds=5)
 #: How often a claim asks for others in the place of entries that went back: so that a host that lets few pass and has
@@ -326,7 +323,7 @@ def _take_in(p: Pipeline, claim: Claimed, reading: Reading, now: datetime) -> Ou
         reason = reading.source if added else Reason.EDITED if again else Reason.DUPLICATE
         _end(t, claim, reading, reason, article_id=article.id, now=now)
         fresh = [m for m in matches if m.topic_id not in told] if added or again else []
-        role = _tell(t, p, article, fresh, now) if fresh else None
+        role = tell(t, p, article, fresh, now=now) if fresh else None
     return Outcome(
         stage="read",
         subject=entry.url,
@@ -347,62 +344,6 @@ def _end(t: Transaction, claim: Claimed, reading: Reading, reason: Reason, *, ar
         dead.bury(t, claim, kind="entry", subject=claim.value.entry.url, reason=reading.detail, now=now)
     else:
         entries.finish(t, claim, reason=reason, detail=reading.detail, article_id=article_id)
-
-
-def _tell(t: Transaction, p: Pipeline, article: Article, matches: Sequence[Match], now: datetime) -> Role:
-    """Join the article to its story and put the alerts that follow into the outbox."""
-    stories.take_turn(t)
-    story, role = _place(t, p, article, now)
-    for found in matches:
-        found = replace(found, article_id=article.id)  # noqa: PLW2901 - it may be known under another address
-        entries.add_match(t, found, now=now)
-        for decision in _decide(t, p, article, found, story=story, role=role, now=now):
-            _record_decision(t, article, found, decision, now)
-    return role
-
-
-def _place(t: Transaction, p: Pipeline, article: Article, now: datetime) -> tuple[Story, Role]:
-    """Return the article's story and what the article is to it; one that was edited stays where it is."""
-    of = stories.of_article(t, article.id)
-    if of is not None and (story := stories.get(t, of)) is not None:
-        role = next(m.role for m in story.members if m.article_id == article.id)
-        # Whoever was first with something else is one more report of this.
-        return story, Role.REPORT if role is Role.FIRST else role
-    near = stories.active(t, since=article.published_at - joining.HORIZON, until=article.published_at + joining.WINDOW)
-    joined = joining.join(article, features(article, rarity=p.rarity), near)
-    stories.save(t, joined.story, new=joined.member, now=now)
-    return joined.story, joined.role
-
-
-def _decide(
-    t: Transaction, p: Pipeline, article: Article, found: Match, *, story: Story, role: Role, now: datetime
-) -> list[Decision]:
-    loud = [r for r in Role if is_loud(r, p.policy)]
-    return decide(
-        match=found,
-        article=article,
-        topic=p.topics[found.topic_id],
-        story=story,
-        role=role,
-        told=[Told(alert=a, waits=w) for a, w in outbox.told(t, story_id=story.id, topic_id=found.topic_id)],
-        routes=p.routes,
-        policy=p.policy,
-        due_times=lambda channel: outbox.due_times(t, channel, since=now - _HOUR, roles=loud),
-        now=now,
-    )
-
-
-def _record_decision(t: Transaction, article: Article, found: Match, decision: Decision, now: datetime) -> None:
-    if decision.alert is not None:
-        outbox.add(t, decision.alert)
-    outbox.add_decision(
-        t,
-        article_id=article.id,
-        topic_id=found.topic_id,
-        channel_id=decision.channel_id,
-        reason=decision.reason,
-        now=now,
-    )
 
 
 def _finish(p: Pipeline, claim: Claimed, reason: Reason, detail: str = "") -> Outcome:
