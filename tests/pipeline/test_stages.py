@@ -9,13 +9,13 @@ import pytest
 
 from tests.builders import NOON, at, feed, topic
 from tests.pipeline.conftest import FEED_URL, House, item
-from worker.channels.base import Doubtful
+from worker.channels.base import Doubtful, Found
 from worker.errors import Retryable, Unusable
 from worker.feeds.polling import Polling
 from worker.ledger import dead, decided, entries, feeds, outbox, overview
 from worker.ledger.engine import Transaction
 from worker.ledger.leases import LEASE, MAX_ATTEMPTS
-from worker.model import Message, Reason
+from worker.model import Outgoing, Reason
 from worker.stages.pipeline import Outcome
 from worker.web.response import Response
 
@@ -262,16 +262,16 @@ class Moody:
         self.sent: list[str] = []
         self._has = has
 
-    def send(self, message: Message, *, now: datetime) -> str | None:  # noqa: ARG002 - Channel's signature
+    def send(self, message: Outgoing, *, now: datetime) -> str | None:  # noqa: ARG002 - Channel's signature
         """Fail, or send."""
         if self.moods:
             raise self.moods.pop(0)
         self.sent.append(message.alert.key)
         return "remote-1"
 
-    def has(self, alert_key: str) -> bool | None:  # noqa: ARG002
+    def find(self, message: Outgoing, *, since: datetime) -> Found:  # noqa: ARG002 - the protocol's signature
         """Return what was given."""
-        return self._has
+        return Found(arrived=self._has)
 
 
 def ready(house: House, channel: Moody) -> None:
