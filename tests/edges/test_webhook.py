@@ -24,18 +24,22 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 import pytest
+import time_machine
 import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests import builders
 from tests.builders import NOON, alert, article
 from tests.edges.servers import Asked, Site, dripping, listen, plain, resets, says, serve
 from worker import build
-from worker.channels.base import Channel, Doubtful
-from worker.channels.webhook import WebhookChannel, signature, signing_key
+from worker.channels import webhook
+from worker.channels.base import Busy, Channel, Disabled, Doubtful
+from worker.channels.signing import signature, signing_key
+from worker.channels.webhook import WebhookChannel
 from worker.errors import ConfigError, Retryable, Unusable, WirewatchError
-from worker.model import Evidence, Message
+from worker.model import Digest, Evidence, Message, Notice, Role
 from worker.settings import load
 from worker.web.connections import CheckedTransport
 from worker.web.network import Network
@@ -45,6 +49,7 @@ pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]
 #: Seconds; what a test waits for an answer that does not come.
 SOON = 0.3
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
+OLDER = "whsec_" + base64.b64encode(b"o" * 24).decode()
 KEY = "key-0001"
 BACK = f"/alerts/{KEY}"
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -138,6 +143,87 @@ def test_a_secret_is_base64_behind_its_prefix_and_else_any_text(secret: str, key
     assert signing_key(secret) == key
 
 
+def headers_of(asked: Asked) -> dict[str, str]:
+    """Return the headers that a receiver verifies."""
+    return {name: asked.headers[name] for name in ("webhook-id", "webhook-timestamp", "webhook-signature")}
+
+
+def test_the_library_of_the_standard_takes_what_was_signed_and_nothing_else(site: Site) -> None:
+    """With any letters in the headers' names; a changed body, id or time, or another secret, is refused."""
+    channel(site.url("/hook"), secret=SECRET).send(message(text="Raketen für \ud83d"), now=NOON)
+    (asked,) = site.asked
+    headers, receiver = headers_of(asked), Webhook(SECRET)
+    with time_machine.travel(NOON + timedelta(seconds=299), tick=False):
+        assert receiver.verify(asked.body, headers)["data"]["alert"] == KEY
+        assert receiver.verify(asked.body, {name.title(): value for name, value in headers.items()})
+        for changed in (
+            (asked.body.replace(b"0.9", b"0.8"), headers),
+            (asked.body + b" ", headers),
+            (asked.body, headers | {"webhook-id": "key-0002"}),
+            (asked.body, headers | {"webhook-timestamp": str(int(NOON.timestamp()) + 1)}),
+        ):
+            with pytest.raises(WebhookVerificationError):
+                receiver.verify(*changed)
+        with pytest.raises(WebhookVerificationError):
+            Webhook(OLDER).verify(asked.body, headers)
+
+
+def test_an_alert_that_was_recorded_cannot_be_played_again_later(site: Site) -> None:
+    """Six minutes later the library refuses it; a new attempt has a new time."""
+    hook = channel(site.url("/hook"), secret=SECRET)
+    later = NOON + timedelta(minutes=6)
+    hook.send(message(), now=NOON)
+    hook.send(message(attempt=2), now=later)
+    with time_machine.travel(later, tick=False):
+        with pytest.raises(WebhookVerificationError, match="too old"):
+            Webhook(SECRET).verify(site.asked[0].body, headers_of(site.asked[0]))
+        assert Webhook(SECRET).verify(site.asked[1].body, headers_of(site.asked[1]))
+
+
+def test_while_a_secret_is_changed_each_of_them_verifies(site: Site) -> None:
+    """One signature for each, the newest first, so that a receiver may take the new one when it likes."""
+    channel(site.url("/hook"), secret=[SECRET, OLDER]).send(message(), now=NOON)
+    (asked,) = site.asked
+    first, second = asked.headers["webhook-signature"].split(" ")
+    at = int(NOON.timestamp())
+    assert first == signature(b"k" * 32, webhook_id=KEY, at=at, content=asked.body)
+    assert second == signature(b"o" * 24, webhook_id=KEY, at=at, content=asked.body)
+    with time_machine.travel(NOON, tick=False):
+        for secret in (SECRET, OLDER):
+            assert Webhook(secret).verify(asked.body, headers_of(asked))
+        with pytest.raises(WebhookVerificationError):
+            Webhook("whsec_" + base64.b64encode(b"x" * 32).decode()).verify(asked.body, headers_of(asked))
+
+
+def test_every_attempt_says_the_same_byte_for_byte(site: Site) -> None:
+    """A receiver may compare what comes under one key; what differs stands in the headers."""
+    hook, told = channel(site.url("/hook"), secret=SECRET), message()
+    hook.send(told, now=NOON)
+    again = replace(told, alert=replace(told.alert, attempt=4, repeat=True))
+    hook.send(again, now=NOON + timedelta(hours=3))
+    first, second = site.asked
+    assert first.body == second.body
+    differ = {
+        name for name in first.headers.keys() | second.headers if first.headers.get(name) != second.headers.get(name)
+    }
+    assert differ == {"webhook-timestamp", "webhook-signature", "x-wirewatch-attempt", "x-wirewatch-repeat"}
+    assert second.headers["x-wirewatch-repeat"] == "possible"
+
+
+def test_digests_and_notices_are_posted_too(site: Site) -> None:
+    """Under their own keys, each as an event of its own type."""
+    hook = channel(site.url("/hook"), secret=SECRET)
+    bundle = alert(key="key-digest", role=Role.DIGEST, topic_id="", story_id="", article_id="")
+    hook.send(Digest(alert=bundle, items=(message(), message(key="key-0002")), more=3, at=NOON), now=NOON)
+    words = replace(bundle, key="key-notice", role=Role.NOTICE, clause="channel ops takes nothing")
+    hook.send(Notice(alert=words, at=NOON), now=NOON)
+    digest, notice = (json.loads(asked.body) for asked in site.asked)
+    assert [asked.headers["webhook-id"] for asked in site.asked] == ["key-digest", "key-notice"]
+    assert (digest["type"], digest["data"]["more"]) == ("alert.digest", 3)
+    assert [each["alert"] for each in digest["data"]["alerts"]] == [KEY, "key-0002"]
+    assert (notice["type"], notice["data"]["text"]) == ("channel.notice", "channel ops takes nothing")
+
+
 def test_without_a_secret_nothing_is_signed(site: Site) -> None:
     """A signature that anybody can make would say more than is true."""
     channel(site.url("/hook")).send(message(), now=NOON)
@@ -162,6 +248,7 @@ def test_cloudevents_carry_the_same_alert(site: Site) -> None:
         "subject": "s-1",
         "time": "2026-02-11T12:00:00Z",
         "datacontenttype": "application/json",
+        "dataschema": "urn:wirewatch:webhook:1",
     }
 
 
@@ -240,13 +327,34 @@ def test_a_dripped_body_does_not_undo_a_delivery(site: Site) -> None:
     assert channel(site.url("/hook"), deadline=SOON).send(message(), now=NOON) is None
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 500, 501, 502, 503, 504, 599])
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 501, 502, 503, 504, 599])
 def test_a_receiver_that_cannot_take_it_now_is_asked_again(site: Site, status: int) -> None:
-    """The alert stays due."""
+    """The alert stays due, and no other has to wait for it."""
     site.answers["/hook"] = plain(b"busy", status=status)
     with pytest.raises(Retryable, match=rf"^channel siem: the receiver answered {status}\b") as caught:
         channel(site.url("/hook")).send(message(), now=NOON)
-    assert caught.value.after is None
+    assert (caught.value.after, type(caught.value)) == (None, Retryable)
+
+
+@pytest.mark.parametrize(
+    ("status", "after", "kind"),
+    [
+        (429, 7, Busy),
+        (503, 7, Busy),
+        (429, 0, Retryable),
+        (500, 7, Retryable),
+        (502, 7, Retryable),
+        (504, 7, Retryable),
+    ],
+)
+def test_a_receiver_that_is_busy_as_a_whole_holds_all_alerts(
+    site: Site, status: int, after: int, kind: type[Retryable]
+) -> None:
+    """Only where it says for how long, and a gateway cannot; no time at all would have it asked for ever."""
+    site.answers["/hook"] = plain(status=status, Retry_After=str(after))
+    with pytest.raises(kind) as caught:
+        channel(site.url("/hook")).send(message(), now=NOON)
+    assert (caught.value.after, type(caught.value)) == (timedelta(seconds=after), kind)
 
 
 @pytest.mark.parametrize(
@@ -278,13 +386,39 @@ def test_a_receiver_says_when_it_may_be_asked_again(
     assert caught.value.after == after
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 413, 422, 451, 499, 600, 999])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422, 451, 499, 600, 999])
 def test_a_receiver_that_refuses_an_alert_is_not_asked_again(site: Site, status: int) -> None:
     """The message says who and what, so that the dead letter is understood."""
     site.answers["/hook"] = plain(b"no", status=status, Retry_After="5")
     with pytest.raises(Unusable, match=rf"^channel siem: the receiver answered {status}\b"):
         channel(site.url("/hook"), read_back=site.url("/alerts/{alert}")).send(message(), now=NOON)
     assert len(site.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "header"), [(410, ""), (410, "abort-message"), (400, "disable"), (503, " Disable"), (302, "disable")]
+)
+def test_a_receiver_that_wants_no_more_disables_its_channel(site: Site, status: int, header: str) -> None:
+    """By 410 Gone, or by the header of Svix; the message says how it is enabled again."""
+    site.answers["/hook"] = plain(status=status, Webhook_Delivery=header, Retry_After="5")
+    with pytest.raises(Disabled, match=rf"^channel siem: the receiver answered {status}\b.*channel enable siem"):
+        channel(site.url("/hook"), read_back=site.url("/alerts/{alert}")).send(message(), now=NOON)
+    assert len(site.asked) == 1
+
+
+@pytest.mark.parametrize("status", [302, 400, 429, 503])
+def test_a_receiver_may_ask_not_to_be_sent_an_alert_again(site: Site, status: int) -> None:
+    """By the header of Svix: only this alert is given up."""
+    site.answers["/hook"] = plain(status=status, Webhook_Delivery="abort-message", Retry_After="5")
+    with pytest.raises(Unusable, match=rf"answered {status}\b.*asked not to be sent this one again"):
+        channel(site.url("/hook")).send(message(), now=NOON)
+
+
+@pytest.mark.parametrize("header", ["abort-message", "disable", "nonsense"])
+def test_an_alert_that_was_taken_is_delivered_whatever_else_is_asked(site: Site, header: str) -> None:
+    """To say that it has not arrived would have it sent twice."""
+    site.answers["/hook"] = plain(Webhook_Delivery=header)
+    assert channel(site.url("/hook")).send(message(), now=NOON) is None
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 399])
@@ -448,14 +582,22 @@ def test_an_alert_whose_answer_is_lost_is_in_doubt(lost: str) -> None:
         assert [request.partition(b" ")[0] for request in listener.asked] == [b"POST"]
 
 
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have bodies that are larger than all buffers between two sockets, which those of alerts are not."""
+    monkeypatch.setattr(webhook, "body", lambda *_, **__: b"x" * 20_000_000)
+
+
+@pytest.mark.usefixtures("large")
 def test_an_alert_that_is_half_written_is_in_doubt() -> None:
     """A receiver that stops reading may have read enough."""
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         hook = channel(f"http://127.0.0.1:{deaf.getsockname()[1]}/hook", deadline=SOON)
         with pytest.raises(Doubtful, match="may have arrived"):
-            hook.send(message(text="x" * 20_000_000), now=NOON)
+            hook.send(message(), now=NOON)
 
 
+@pytest.mark.usefixtures("large")
 def test_an_answer_before_the_whole_request_was_read_counts() -> None:
     """Receivers refuse large bodies early, and hang up."""
 
@@ -467,7 +609,7 @@ def test_an_answer_before_the_whole_request_was_read_counts() -> None:
             pass
 
     with one_peer(refuse) as port, pytest.raises(Unusable, match="answered 413"):
-        channel(f"http://127.0.0.1:{port}/hook").send(message(text="x" * 5_000_000), now=NOON)
+        channel(f"http://127.0.0.1:{port}/hook").send(message(), now=NOON)
 
 
 @pytest.mark.parametrize(
@@ -633,6 +775,16 @@ def test_a_configured_channel_may_be_of_cloudevents(tmp_path: Path, site: Site) 
     options = f"url: '{site.url('/hook')}', allow_private: [127.0.0.0/8], format: cloudevents"
     configured(tmp_path, options).send(message(), now=NOON)
     assert json.loads(site.asked[0].body)["specversion"] == "1.0"
+
+
+def test_a_configured_channel_may_have_an_old_secret_beside_the_new(tmp_path: Path, site: Site) -> None:
+    """As a list, the newest first."""
+    options = f"url: '{site.url('/hook')}', allow_private: true, secret: ['{OLDER}', '${{SECRET}}']"
+    configured(tmp_path, options).send(message(), now=NOON)
+    (asked,) = site.asked
+    with time_machine.travel(NOON, tick=False):
+        for secret in (SECRET, OLDER):
+            assert Webhook(secret).verify(asked.body, headers_of(asked))
 
 
 def test_a_configured_channel_stays_away_from_private_addresses_unless_told(tmp_path: Path, site: Site) -> None:

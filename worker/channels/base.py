@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from worker.errors import Retryable, WirewatchError
@@ -35,6 +35,8 @@ class Found:
     remote_id: str | None = None
 
 
+#: The gap of a channel that takes messages as fast as they come.
+NO_GAP: Final = timedelta(0)
 #: The answer of a channel that cannot be asked.
 NOBODY_KNOWS: Final = Found(arrived=None)
 
@@ -43,6 +45,11 @@ class Channel(Protocol):
     """A place that alerts are sent to. Threads may share it."""
 
     id: str
+
+    @property
+    def gap(self) -> timedelta:
+        """The shortest time between two messages, whoever sends them; 0 where there is no such limit."""
+        ...
 
     def send(self, message: Outgoing, *, now: datetime) -> str | None:
         """Send ``message`` and return the receiver's own id for it, if it gives one.
@@ -104,6 +111,7 @@ def _message(message: Message) -> dict[str, Any]:
         "origins": message.origins,
         "linked": message.linked,
         "detail": alert.detail,
+        "link": message.link,
         "repeat": alert.repeat,
     }
 

@@ -12,6 +12,6 @@ class ChannelConfig:
     """A channel's id, its type, and what that type needs. ``options`` may hold secrets: never log it."""
 
     id: str
-    #: ``terminal``, ``file``, ``slack`` or ``webhook``.
+    #: ``terminal``, ``file``, ``slack``, ``webhook`` or ``apprise``.
     type: str
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)

@@ -11,13 +11,15 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from worker.channels.base import Found, to_json
+from worker.channels.base import NO_GAP, Found, to_json
 from worker.errors import Retryable
 from worker.model import Outgoing
 
 
 class FileChannel:
     """Appends alerts to the file at ``path``, which is made when it does not exist."""
+
+    gap = NO_GAP
 
     def __init__(self, channel_id: str, path: Path) -> None:
         self.id = channel_id

@@ -5,8 +5,24 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TextIO
 
-from worker.channels.base import NOBODY_KNOWS, Found, timestamp
-from worker.channels.wording import headline, quoted, standing, why
+from worker.channels.base import NO_GAP, NOBODY_KNOWS, Found, timestamp
+from worker.channels.wording import (
+    address,
+    correction,
+    delay,
+    digest_title,
+    earlier,
+    headline,
+    news,
+    notice_text,
+    one_line,
+    possible_repeat,
+    quoted,
+    rest,
+    source,
+    standing,
+    why,
+)
 from worker.errors import Retryable
 from worker.model import Digest, Message, Notice, Outgoing, Role
 
@@ -25,6 +41,8 @@ _CONTROL = dict.fromkeys((*range(32), *range(127, 160)), " ")
 
 class TerminalChannel:
     """Writes alerts to ``stream``. It cannot be asked what arrived, so an alert in doubt stays in doubt."""
+
+    gap = NO_GAP
 
     def __init__(self, channel_id: str, stream: TextIO) -> None:
         self.id = channel_id
@@ -50,31 +68,38 @@ class TerminalChannel:
 
 def as_text(outgoing: Outgoing) -> str:
     """Return what is sent as a few lines of plain text, without control characters."""
-    return "\n".join(line.translate(_CONTROL) for line in _lines(outgoing))
+    return "\n".join(line.translate(_CONTROL) for line in _lines(outgoing) if line.strip())
 
 
 def _lines(outgoing: Outgoing) -> list[str]:
+    at = timestamp(outgoing.at)
     match outgoing:
         case Message():
-            return _message(outgoing)
+            return _message(outgoing, at)
         case Digest():
-            more = [f"  and {outgoing.more} more"] if outgoing.more else []
-            return [_head(outgoing), *(f"  {line}" for item in outgoing.items for line in _message(item)), *more]
+            told = digest_title(outgoing).partition(": ")[2]
+            items = [f"  {line}" for item in outgoing.items for line in _message(item, "-")]
+            return [f"{at}  {_VERBS[Role.DIGEST]}  {told}", *items, _indented(rest(outgoing))]
         case Notice():
-            return [f"{_head(outgoing)}  {outgoing.alert.clause}"]
+            repeat = possible_repeat(outgoing)
+            return [f"{at}  {_VERBS[Role.NOTICE]}  {notice_text(outgoing)}", _indented(repeat)]
 
 
-def _head(outgoing: Outgoing) -> str:
-    return f"{timestamp(outgoing.at)}  {_VERBS[outgoing.alert.role]}"
-
-
-def _message(message: Message) -> list[str]:
+def _message(message: Message, begin: str) -> list[str]:
     alert, article = message.alert, message.article
+    told = f"{begin}  {_VERBS[alert.role]}  {one_line(alert.topic_id)}  story {one_line(alert.story_id)}"
+    repeat = possible_repeat(message)
     return [
-        f"{_head(message)}  {alert.topic_id}  story {alert.story_id}",
-        f"  {headline(article)}",
-        f"  {article.outlet}, {timestamp(article.published_at)}  {article.url}",
-        *(f"  {quoted(quote)}" for quote in message.quotes[:1]),
-        f"  {why(message)}",
-        f"  {standing(message)}",
+        f"{told}  {repeat}" if repeat else told,
+        _indented(headline(article)),
+        _indented(f"{source(article)}  {address(article.url)}"),
+        *(_indented(line) for line in (news(message), correction(message))),
+        *(_indented(quoted(quote)) for quote in message.quotes[:1]),
+        _indented(why(message)),
+        _indented(f"{standing(message)}; {delay(message)}"),
+        *(_indented(line) for line in (earlier(message), address(message.link))),
     ]
+
+
+def _indented(line: str) -> str:
+    return f"  {line}" if line else ""

@@ -4,68 +4,77 @@ What the end of a request says about the alert:
 
 ===========================================  ==========================================================================
 2xx                                          it has arrived
-408, 425, 429, 5xx                           ``Retryable``, not before Retry-After
-3xx, 410, any other status                   ``Unusable``
+410, webhook-delivery: disable               ``Disabled``: nothing more is sent until somebody mends the channel
+webhook-delivery: abort-message              ``Unusable``
+429 or 503 with Retry-After                  ``Busy``: every alert of the channel waits as long
+408, 409, 425, 429, 5xx                      ``Retryable``, not before Retry-After
+3xx, any other status                        ``Unusable``
 no name, no connection, no TLS, no place     ``Retryable``: nothing was written
 an address that is not allowed               ``Unusable``
 no answer in time, a connection that broke   the receiver is asked if ``read_back`` says where: it has the alert, or it
                                              has it not (``Retryable``); else ``Doubtful``
 ===========================================  ==========================================================================
 
+429 and 503 speak for the receiver as a whole (RFC 6585 section 4, RFC 9110 section 15.6.4), so that a wait they name is
+one for all alerts. 502 and 504 are a gateway's word about one request; Standard Webhooks would have the sender slow
+down, which the growing pauses between attempts do, for a gateway does not know for how long. 409 is what a receiver
+answers that is still at work on the same key (draft-ietf-httpapi-idempotency-key-header-07, "Error Handling").
+
 A receiver may take longer to keep an alert than we wait for its answer, and may then say that it has it not. So it is
 asked once more before an alert is sent again. A message here names the channel, and of an address no more than its
 host: paths, queries, passwords and secrets stand in none.
 
-Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md (1.0.0).
+Sources: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md (1.0.0), "Delivery
+success and failure"; https://docs.svix.com/receiving/delivery-control for the answer's header ``webhook-delivery``.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
-import hashlib
-import hmac
-import json
-import re
-from collections.abc import Mapping
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote, unquote
 
 import httpx
 
-from worker.channels.base import Doubtful, Found, timestamp, to_json
-from worker.errors import ConfigError, Problem, Retryable, Unusable, WirewatchError
+from worker.channels.base import NO_GAP, Busy, Disabled, Doubtful, Found
+from worker.channels.http import DEADLINE, Answer, Line, address, retry_after
+from worker.channels.payload import body
+from worker.channels.signing import signatures, signing_keys
+from worker.errors import Retryable, Unusable, WirewatchError
 from worker.model import Outgoing
 
-#: Seconds: for a whole request (Standard Webhooks asks for 15 to 30), and for its connection.
-DEADLINE: Final = 15.0
-CONNECT: Final = 5.0
 #: In ``read_back``, where the key of the alert goes.
 ALERT: Final = "{alert}"
-_PREFIX: Final = "whsec_"
-#: Not taken now, and to be sent again: RFC 9110 section 15.5.9, RFC 8470 section 5.2, RFC 6585 section 4.
-_LATER: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+#: Not taken now, and to be sent again: RFC 9110 sections 15.5.9 and 15.5.10, RFC 8470 section 5.2, RFC 6585 section 4.
+_LATER: Final = frozenset(
+    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
+)
+_SERVER_ERRORS: Final = range(500, 600)
+#: Of these, a Retry-After is meant for all alerts.
+_FOR_ALL: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+#: Values of the answer's header ``webhook-delivery``, by which a receiver steers its sender.
+_ABORT, _DISABLE = "abort-message", "disable"
 #: Bytes of an answer that are read, for the sake of receivers that dislike to be hung up on; they say nothing to us.
 _DRAINED: Final = 65_536
-_SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 class WebhookChannel:
     """Posts alerts to ``url``. Threads may share it: it keeps nothing from one alert to the next.
 
-    ``transport`` makes the connections, and bounds a whole request by ``deadline``, in seconds. Every request has a
-    connection of its own: one that had been kept could be closed by the receiver at the very moment of our writing, and
-    leave us in doubt. ``secret`` is ``whsec_`` and base64, or any other text, whose bytes are then the key; without one
-    nothing is signed. ``read_back`` is a URL with ``{alert}`` in it that answers 200 for an alert that has arrived and
-    404 for one that has not. ``deadline`` is there for tests.
+    ``transport`` makes the connections, and bounds a whole request by ``deadline``, in seconds (Standard Webhooks asks
+    for 15 to 30); ``deadline`` is there for tests. ``secret`` is ``whsec_`` and base64, or any other text, whose bytes
+    are then the key; of several, newest first, each signs, so that a receiver may go on knowing the old one; without
+    one nothing is signed. ``read_back`` is a URL with ``{alert}`` in it that answers 200 for an alert that has arrived
+    and 404 for one that has not.
 
     Raises:
         ConfigError: an address can be none.
     """
+
+    gap = NO_GAP
 
     def __init__(
         self,
@@ -73,36 +82,36 @@ class WebhookChannel:
         url: str,
         *,
         transport: httpx.BaseTransport,
-        secret: str = "",
+        secret: str | Iterable[str] = "",
         read_back: str = "",
         cloudevents: bool = False,
         user_agent: str = "wirewatch",
         deadline: float = DEADLINE,
     ) -> None:
         self.id = channel_id
-        self._url = self._address("url", url)
-        self._transport = transport
-        self._key = signing_key(secret)
+        self._url = address("url", url, says=self._says)
+        self._line = Line(transport, says=self._says, user_agent=user_agent, deadline=deadline)
+        self._keys = signing_keys(secret)
         self._read_back = read_back
         self._cloudevents = cloudevents
-        self._headers = {"user-agent": user_agent, "accept": "*/*", "connection": "close"}
-        self._timeout = httpx.Timeout(deadline, connect=min(deadline, CONNECT)).as_dict()
         if read_back:
-            self._address("read_back", read_back.replace(ALERT, "x"))
+            self._asking("x")
 
     def send(self, message: Outgoing, *, now: datetime) -> str | None:
         """Post the alert; ``None``, for receivers give it no id of their own.
 
         Raises:
             Retryable: it has surely not arrived and may be sent again later.
+            Busy: the same, and no other alert before then.
             Unusable: it can never be delivered.
+            Disabled: nothing can.
             Doubtful: nobody knows whether it has arrived.
         """
         key = message.alert.key
         if message.alert.attempt > 1 and self._has(key):
             return None
         try:
-            answer = self._answer(self._post(message, now))
+            answer = self._post(message, now)
         except Doubtful as doubt:
             self._settle(key, doubt)
         else:
@@ -117,11 +126,15 @@ class WebhookChannel:
         if not self._read_back:
             return None
         try:
-            url = self._address("read_back", self._read_back.replace(ALERT, quote(alert_key, safe="")))
-            answer = self._answer(self._request("GET", url, {}))
+            url = self._asking(quote(alert_key, safe=""))
+            answer = self._line.ask("GET", url, headers=_authorization(url), limit=_DRAINED)
         except WirewatchError:
             return None
-        return {int(HTTPStatus.OK): True, int(HTTPStatus.NOT_FOUND): False}.get(answer.status_code)
+        return {int(HTTPStatus.OK): True, int(HTTPStatus.NOT_FOUND): False}.get(answer.status)
+
+    def _asking(self, key: str) -> httpx.URL:
+        """Return where to ask for an alert; raises ``ConfigError`` when that can be no address."""
+        return address("read_back", self._read_back.replace(ALERT, key), says=self._says)
 
     def _settle(self, key: str, doubt: Doubtful) -> None:
         """Do nothing when the receiver says that it has the alert after all.
@@ -136,131 +149,54 @@ class WebhookChannel:
         if not has:
             raise Retryable(f"{doubt}, but the receiver says that it has not")
 
-    def _post(self, message: Outgoing, now: datetime) -> httpx.Request:
+    def _post(self, message: Outgoing, now: datetime) -> Answer:
         key, at = message.alert.key, int(now.timestamp())
         content = body(message, cloudevents=self._cloudevents)
         headers = {
+            **_authorization(self._url),
             "content-type": "application/cloudevents+json" if self._cloudevents else "application/json",
             "webhook-id": key,
             "webhook-timestamp": str(at),
             "idempotency-key": key,
             "x-wirewatch-attempt": str(message.alert.attempt),
         }
-        if self._key:
-            headers["webhook-signature"] = signature(self._key, webhook_id=key, at=at, content=content)
-        return self._request("POST", self._url, headers, content)
+        if message.alert.repeat:
+            # Not in the body, which is to be the same under one key.
+            headers["x-wirewatch-repeat"] = "possible"
+        if self._keys:
+            headers["webhook-signature"] = signatures(self._keys, webhook_id=key, at=at, content=content)
+        return self._line.ask("POST", self._url, headers=headers, content=content, limit=_DRAINED)
 
-    def _request(
-        self, method: str, url: httpx.URL, headers: Mapping[str, str], content: bytes | None = None
-    ) -> httpx.Request:
-        return httpx.Request(
-            method,
-            url,
-            headers={**self._headers, **_authorization(url), **headers},
-            content=content,
-            extensions={"timeout": self._timeout},
-        )
-
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        """Return the answer to a request: its status and headers, for its body is let go.
-
-        Raises:
-            Retryable: nothing was written.
-            Unusable: nothing ever can be.
-            Doubtful: something may have been written, and no answer came.
-        """
-        try:
-            # Not a client's: it would write the whole address into the log, and keep cookies.
-            answer = self._transport.handle_request(request)
-        except (Retryable, Unusable) as error:
-            raise self._refused(error) from error
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise Retryable(self._says(f"no connection ({str(error) or type(error).__name__})")) from error
-        except httpx.TimeoutException:
-            raise Doubtful(self._says("no answer in time; the alert may have arrived")) from None
-        except Exception as error:  # noqa: BLE001 - whatever it is, something may have been written
-            lost = f"the connection was lost before an answer came ({type(error).__name__}); the alert may have arrived"
-            # What it says may quote the receiver, which has been told our address.
-            raise Doubtful(self._says(lost)) from None
-        _let_go(answer)
-        return answer
-
-    def _refused(self, error: Retryable | Unusable) -> Retryable | Unusable:
-        """Return what the transport says of an address in words of this channel."""
-        if error.name == "forbidden":
-            said = "its host has an address that is not public; allow_private of this channel could allow it"
-            return Unusable(self._says(said), name=error.name)
-        return type(error)(self._says(str(error)), name=error.name)
-
-    def _expect_taken(self, answer: httpx.Response, now: datetime) -> None:
+    def _expect_taken(self, answer: Answer, now: datetime) -> None:
         """Do nothing when the receiver has taken the alert.
 
         Raises:
             Retryable: it may take it later.
+            Busy: it may, and takes nothing else until then.
             Unusable: it never will.
+            Disabled: it takes nothing any more.
         """
-        status = answer.status_code
-        if answer.is_success:
+        status, steered = answer.status, answer.headers.get("webhook-delivery", "").strip().lower()
+        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             return
         said = self._says(f"the receiver answered {status}{_phrase(status)}")
-        if answer.is_server_error or status in _LATER:
-            raise Retryable(said, after=_retry_after(answer.headers.get("retry-after", ""), now=now))
-        if answer.is_redirect or HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        if steered == _DISABLE or status == HTTPStatus.GONE:
+            raise Disabled(f"{said}: it wants no more messages; `wirewatch channel enable {self.id}` once it does")
+        if steered == _ABORT:
+            raise Unusable(f"{said}, and asked not to be sent this one again")
+        if status in _SERVER_ERRORS or status in _LATER:
+            raise _later(said, status, retry_after(answer.headers.get("retry-after", ""), now=now))
+        if status < HTTPStatus.BAD_REQUEST:
             said += "; redirects are not followed: write the final address in its url"
         raise Unusable(said)
-
-    def _address(self, name: str, url: str) -> httpx.URL:
-        try:
-            return httpx.URL(url)
-        except httpx.InvalidURL:
-            # Its own words repeat parts of the address, which may hold a password.
-            message = self._says(f"{name} is an address that cannot be asked")
-            raise ConfigError(Problem(file="alerts.yaml", message=message)) from None
 
     def _says(self, text: str) -> str:
         return f"channel {self.id}: {text}"
 
 
-def body(message: Outgoing, *, cloudevents: bool = False) -> bytes:
-    """Return the body that tells of an alert: JSON, in UTF-8.
-
-    ``timestamp`` (``time`` in CloudEvents) is when the alert was decided; ``at`` within ``data`` is when it was first
-    sent.
-    """
-    alert, data = message.alert, to_json(message)
-    event: dict[str, object]
-    if cloudevents:
-        event = {
-            "specversion": "1.0",
-            "id": alert.key,
-            "source": f"/wirewatch/topics/{quote(alert.topic_id, safe='')}",
-            "type": "wirewatch.alert.created",
-            "subject": alert.story_id,
-            "time": timestamp(alert.created_at),
-            "datacontenttype": "application/json",
-            "data": data,
-        }
-    else:
-        event = {"type": "alert.created", "timestamp": timestamp(alert.created_at), "data": data}
-    # Half a surrogate pair, which no UTF-8 can hold, becomes its JSON escape.
-    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
-
-
-def signature(key: bytes, *, webhook_id: str, at: int, content: bytes) -> str:
-    """Return the header ``webhook-signature``; ``at`` is in seconds since 1970.
-
-    Source: Standard Webhooks 1.0.0, "Signature scheme": HMAC-SHA256 over id, timestamp and payload, joined by dots.
-    """
-    signed = hmac.digest(key, f"{webhook_id}.{at}.".encode() + content, hashlib.sha256)
-    return f"v1,{base64.b64encode(signed).decode('ascii')}"
-
-
-def signing_key(secret: str) -> bytes:
-    """Return the bytes that ``secret`` stands for: what is base64 after ``whsec_``, else those of the whole text."""
-    if secret.startswith(_PREFIX):
-        with suppress(binascii.Error, ValueError):  # the latter when it is not ASCII
-            return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-    return secret.encode("utf-8", "surrogateescape")
+def _later(said: str, status: int, after: timedelta | None) -> Retryable:
+    # No time at all is no wait, and a channel that did not wait would ask for ever.
+    return Busy(said, after=after) if after and status in _FOR_ALL else Retryable(said, after=after)
 
 
 def _authorization(url: httpx.URL) -> dict[str, str]:
@@ -273,33 +209,8 @@ def _authorization(url: httpx.URL) -> dict[str, str]:
     return {"authorization": f"Basic {base64.b64encode(pair).decode('ascii')}"}
 
 
-def _let_go(answer: httpx.Response) -> None:
-    """Read some of a body and close its connection: by now the status has said all, and nothing can change it."""
-    with suppress(Exception):
-        left = _DRAINED
-        for chunk in answer.iter_raw():
-            left -= len(chunk)
-            if left <= 0:
-                break
-    with suppress(Exception):
-        answer.close()
-
-
 def _phrase(status: int) -> str:
     try:
         return f" ({HTTPStatus(status).phrase})"
     except ValueError:
         return ""
-
-
-def _retry_after(value: str, *, now: datetime) -> timedelta | None:
-    """Return how long the receiver asks to be left alone, in seconds or until a date (RFC 9110 section 10.2.3)."""
-    value = value.strip()
-    if _SECONDS.fullmatch(value):
-        return timedelta(seconds=int(value))
-    try:
-        until = parsedate_to_datetime(value)
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None
-    # "-0000" and the old asctime form name no zone: dates of HTTP are in UTC.
-    return max(until.replace(tzinfo=until.tzinfo or UTC) - now, timedelta(0))
