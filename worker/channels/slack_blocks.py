@@ -238,7 +238,7 @@ def _item(message: Message) -> list[_Rich]:
 
 
 def _short_item(message: Message) -> list[_Rich]:
-    said = f"\n{_shown(message.article.outlet, 80)}, {clock(message.article.published_at, day=True)}"
+    said = f"\n{_shown(message.article.outlet, 80)}, {clock(message.article.published_at)}"
     parts: list[_Part] = [_bold(cut(title(message), slack_limits.HEADER))]
     parts.append(_plain(f"{said}, {_shown(message.topic, 80)}{_news(message, 150)}"))
     if found := web_address(message.article.url):

@@ -66,12 +66,12 @@ def title(message: Message) -> str:
 
 def source(article: Article) -> str:
     """Return who published an article, and when: ``Meridian Dispatch, 22 Dec 2025 09:40 UTC``."""
-    return f"{one_line(article.outlet)}, {clock(article.published_at, day=True)}"
+    return f"{one_line(article.outlet)}, {clock(article.published_at)}"
 
 
-def clock(at: datetime, *, day: bool = False) -> str:
-    """Return a time of the day in UTC, with its ``day`` if asked for."""
-    return at.astimezone(UTC).strftime("%-d %b %Y %H:%M UTC" if day else "%H:%M UTC")
+def clock(at: datetime) -> str:
+    """Return a time in UTC, to the minute."""
+    return at.astimezone(UTC).strftime("%-d %b %Y %H:%M UTC")
 
 
 def topic(message: Message) -> str:
@@ -80,8 +80,10 @@ def topic(message: Message) -> str:
 
 
 def why(message: Message) -> str:
-    """Return why the topic matched: score, what decided, and the clause."""
+    """Return why the topic matched: score, what decided, and the clause; that it matches no longer, of a correction."""
     alert = message.alert
+    if not alert.by:
+        return "the article matches the topic no longer"
     by = {"rule": "rule", "meaning": "meaning", "both": "rule and meaning"}.get(alert.by, one_line(alert.by))
     said = f"score {alert.score:.2f} by {by}"
     clause = one_line(alert.clause)
@@ -104,14 +106,15 @@ def possible_repeat(outgoing: Outgoing) -> str:
 
 
 def standing(message: Message) -> str:
-    """Return how far the story has gone: ``4 articles, 3 outlets, 2 independent origins, last 14:02 UTC``."""
+    """Return how far the story has gone: ``4 articles, 3 outlets, 2 independent origins, last 11 Feb 14:02 UTC``."""
     parts = [
         counted(message.articles, "article"),
         counted(message.outlets, "outlet"),
         counted(message.origins, "independent origin"),
     ]
     if message.newest_at is not None and message.articles > 1:
-        parts.append(f"last {clock(message.newest_at)}")
+        # With its day: the line may stand in a message that was begun days before.
+        parts.append(f"last {message.newest_at.astimezone(UTC):%-d %b %H:%M} UTC")
     return ", ".join(parts)
 
 
@@ -124,7 +127,7 @@ def earlier(message: Message) -> str:
     """Return the story before this one in words; empty when there is none."""
     if message.linked is None:
         return ""
-    when = f" of {clock(message.linked_at, day=True)}" if message.linked_at else ""
+    when = f" of {clock(message.linked_at)}" if message.linked_at else ""
     return f"follows story {one_line(message.linked)}{when}"
 
 
