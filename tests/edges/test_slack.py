@@ -99,7 +99,7 @@ def test_what_follows_is_a_reply_and_the_first_message_says_how_far_the_story_ha
     slack.turn(space, LATER)
     remote_id = channel.send(slack.told_as(role, thread), now=LATER)
     (parent,) = space.parents()
-    standing = "5 articles, 4 outlets, 2 independent origins, last 14:00 UTC"
+    standing = "5 articles, 4 outlets, 2 independent origins, last 11 Feb 14:00 UTC"
     assert seen(parent).text == before.replace("2 articles, 2 outlets, 1 independent origin", standing)
     (reply,) = space.thread(parent["ts"])
     assert remote_id == f"{CHANNEL}:{reply['ts']}"
