@@ -514,6 +514,23 @@ Outgoing: TypeAlias = Message | Digest | Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """What is not told for a time, because a person said so: patterns as in routes, where an empty one fits all."""
+
+    id: int
+    topic: str = ""
+    outlet: str = ""
+    channel: str = ""
+    story: str = ""
+    author: str
+    comment: str
+    created_at: datetime
+    starts_at: datetime
+    #: From here on it holds no more.
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One attempt to send an alert."""
 

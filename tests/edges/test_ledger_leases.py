@@ -190,6 +190,23 @@ def test_what_the_other_side_asks_for_is_a_floor_with_a_bound() -> None:
     assert retry_at(NOON, attempt=1, jitter=0.0, after=timedelta(days=9)) == NOON + CAP
 
 
+@given(st.integers(1, 40), st.floats(0, 1), st.none() | st.timedeltas(timedelta(0), timedelta(days=400)))
+def test_alerts_are_sent_again_by_a_schedule_and_not_sooner_than_asked_for(
+    attempt: int, jitter: float, after: timedelta | None
+) -> None:
+    """The wait is that of the schedule, a fifth longer at most, or what the receiver asks for, a day at most."""
+    wait = outbox.retry_at(NOON, attempt=attempt, jitter=jitter, after=after) - NOON
+    planned = outbox.SCHEDULE[min(attempt, len(outbox.SCHEDULE)) - 1]
+    floor = min(after or timedelta(0), outbox.CAP)
+    assert max(planned, floor) <= wait <= max(planned * (1 + outbox.SPREAD), floor)
+
+
+def test_alerts_are_tried_for_three_days() -> None:
+    """0, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h: as Standard Webhooks says."""
+    assert (outbox.ATTEMPTS, len(outbox.SCHEDULE)) == (10, 9)
+    assert timedelta(days=3) < sum(outbox.SCHEDULE, timedelta(0)) < timedelta(days=3.5)
+
+
 def test_an_update_waits_for_what_it_updates(either_ledger: Ledger) -> None:
     """Alerts of one topic, story and channel go out in order; others do not wait for them."""
     with either_ledger.write() as t:

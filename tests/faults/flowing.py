@@ -16,8 +16,8 @@ from tests.service.house import House
 from tests.service.press import Press, press
 from tests.service.receiver import Plan, Receiver, receiver
 
-#: Seconds that a lease lasts, so that a test need not wait for two minutes after each fault, and the shortest retry.
-CONSTANTS: Final = {"worker.ledger.leases.LEASE": 12, "worker.ledger.leases.BASE": 1}
+#: Seconds that a lease lasts, so that a test need not wait for two minutes after each fault, and the shortest retries.
+CONSTANTS: Final = {"worker.ledger.leases.LEASE": 12, "worker.ledger.leases.BASE": 1, "worker.ledger.outbox.CAP": 1}
 #: Seconds within which a service must be at work again, without a human.
 AGAIN: Final = 60.0
 

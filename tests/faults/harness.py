@@ -77,10 +77,10 @@ class BelievesItWasSent(Halting):
 class BelievesItWasNotSent(Halting):
     """The mistake of sending again without asking."""
 
-    def has(self, alert_key: str) -> bool | None:
-        """Return ``False`` without asking."""
-        del alert_key
-        return False
+    def find(self, message: Outgoing, *, since: datetime) -> Found:
+        """Say so without asking."""
+        del message, since
+        return Found(arrived=False)
 
 
 def _halt(plan: Path) -> None:

@@ -61,7 +61,7 @@ def inbox(tmp_path: Path) -> Iterator[Receiver]:
 
 def poisoned(tmp_path: Path, publishers: Press, inbox: Receiver, lease: float) -> PoisonedHouse:
     """Return a service that falls for poison, with leases of so many seconds and the shortest retries."""
-    constants = {"worker.ledger.leases.LEASE": lease, "worker.ledger.leases.BASE": 0.1}
+    constants = {"worker.ledger.leases.LEASE": lease, "worker.ledger.leases.BASE": 0.1, "worker.ledger.outbox.CAP": 1}
     service = {"console": console()}
     return PoisonedHouse(tmp_path / "house", publishers, receiver=inbox, constants=constants, service=service)
 

@@ -27,8 +27,8 @@ pytestmark = [
 ]
 
 KILLS, ARTICLES = (200, 1000) if LONG else (8, 60)
-#: Seconds that a lease lasts, so that a test need not wait for two minutes after each kill, and the shortest retry.
-CONSTANTS = {"worker.ledger.leases.LEASE": 12, "worker.ledger.leases.BASE": 1}
+#: Seconds that a lease lasts, so that a test need not wait for two minutes after each kill, and the shortest retries.
+CONSTANTS = {"worker.ledger.leases.LEASE": 12, "worker.ledger.leases.BASE": 1, "worker.ledger.outbox.CAP": 1}
 
 
 @pytest.fixture

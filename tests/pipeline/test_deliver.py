@@ -19,7 +19,7 @@ from worker.ledger import dead, outbox, overview
 from worker.ledger.engine import Ledger, Transaction
 from worker.ledger.leases import LEASE
 from worker.ledger.persist import WAITS
-from worker.model import Message, Reason
+from worker.model import Outgoing, Reason
 from worker.stages import deliver
 
 _write = Ledger.write
@@ -162,7 +162,7 @@ def test_a_lease_that_ran_out_before_the_channel_was_called_is_renewed(house: Ho
     late = NOON + LEASE + timedelta(minutes=5)
 
     class Looking(Moody):
-        def send(self, message: Message, *, now: datetime) -> str | None:
+        def send(self, message: Outgoing, *, now: datetime) -> str | None:
             assert deliver.claim(house.p, now=now + timedelta(minutes=1)) == ([], [])
             return super().send(message, now=now)
 

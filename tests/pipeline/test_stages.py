@@ -9,12 +9,13 @@ import pytest
 
 from tests.builders import NOON, at, feed, topic
 from tests.pipeline.conftest import FEED_URL, House, item
-from worker.channels.base import Doubtful, Found
+from worker.channels.base import NO_GAP, Doubtful, Found
 from worker.errors import Retryable, Unusable
 from worker.feeds.polling import Polling
 from worker.ledger import dead, decided, entries, feeds, outbox, overview
 from worker.ledger.engine import Transaction
 from worker.ledger.leases import LEASE, MAX_ATTEMPTS
+from worker.ledger.outbox import ATTEMPTS
 from worker.model import Outgoing, Reason
 from worker.stages.pipeline import Outcome
 from worker.web.response import Response
@@ -256,6 +257,7 @@ class Moody:
     """A channel that fails as it is told, and then sends."""
 
     id = "screen"
+    gap = NO_GAP
 
     def __init__(self, *moods: Exception, has: bool | None = None) -> None:
         self.moods = list(moods)
@@ -326,17 +328,17 @@ def test_a_worker_that_died_while_sending_leaves_a_doubt_that_is_resolved(
 
 @pytest.mark.parametrize("refused", [True, False], ids=["never", "too-often"])
 def test_an_alert_that_cannot_be_delivered_is_a_dead_letter_that_can_be_redriven(house: House, refused: bool) -> None:
-    """A refusal buries at once, failures after five attempts; given back, it is sent."""
-    channel = Moody(*[Unusable("no such channel")] if refused else [Retryable("busy")] * MAX_ATTEMPTS)
+    """A refusal buries at once, failures after ten attempts in three days; given back, it is sent."""
+    channel = Moody(*[Unusable("no such channel")] if refused else [Retryable("busy")] * ATTEMPTS)
     ready(house, channel)
-    for minute in range(0, 600, 10):
-        house.deliver(at(minute))
+    for hour in range(80):
+        house.deliver(at(60 * hour))
     assert channel.sent == []
     with house.p.ledger.write() as t:
         (letter,) = dead.letters(t)
         assert letter.kind == "alert"
-        assert dead.redrive(t, letter, now=at(700))
-    assert reasons(house.deliver(at(700))) == [Reason.DELIVERED]
+        assert dead.redrive(t, letter, now=at(6000))
+    assert reasons(house.deliver(at(6000))) == [Reason.DELIVERED]
 
 
 def test_an_alert_to_a_channel_that_is_gone_is_a_dead_letter(house: House) -> None:

@@ -77,6 +77,8 @@ class Post:
     #: SHA-256 of the body.
     body: str
     outcome: str
+    #: ``X-Wirewatch-Repeat``: it says that it may be a repeat.
+    repeat: str = ""
 
     @property
     def accepted(self) -> bool:
@@ -225,6 +227,7 @@ class _Receiving:
                 idempotency=request.headers.get("idempotency-key", ""),
                 body=hashlib.sha256(request.body).hexdigest(),
                 outcome=outcome,
+                repeat=request.headers.get("x-wirewatch-repeat", ""),
             )
         )
         if outcome in ACCEPTED:

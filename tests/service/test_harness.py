@@ -411,7 +411,7 @@ def test_a_receiver_that_misbehaves_is_counted_as_it_was(
 ) -> None:
     """Nothing is lost or repeated; what it took without an answer is delivered if it can be asked, else unknown."""
     inbox.behave(Plan(seed=3, errors=0.2, busy=0.1, dropped=0.2, late=0.1, late_s=6))
-    constants = {"worker.ledger.leases.BASE": 0.2, "worker.channels.webhook.DEADLINE": 3}
+    constants = {"worker.ledger.outbox.CAP": 1, "worker.channels.webhook.DEADLINE": 3}
     alone = ("--single-process",)
     with House(tmp_path / "h", publishers, receiver=inbox, ask=ask, constants=constants, args=alone) as house:
         expected = publishers.publish(_MANY)

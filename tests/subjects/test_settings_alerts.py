@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from worker.alerts.policy import Policy, Route
+from worker.alerts.policy import Policy, Recipient, Route
 from worker.channels.config import ChannelConfig
 from worker.settings.alerts_file import Alerts, read_alerts
 from worker.settings.document import parse
@@ -49,6 +50,10 @@ def test_every_type_of_channel_has_its_options() -> None:
           siem: {{type: webhook, url: "https://x.example", secret: "{_SECRET}", allow_private: [10.0.0.0/8],
             read_back: "https://x.example/{{alert}}"}}
           bare: {{type: webhook, url: "https://x.example", format: cloudevents}}
+          two: {{type: webhook, url: "https://x.example", secret: ["{_SECRET}", "${{TOKEN}}"]}}
+          gov: {{type: slack, token: x, channel: C0, api_url: "https://slack-gov.com/api"}}
+          mail: {{type: apprise, url: "mailto://user:${{TOKEN}}@example.org"}}
+          phones: {{type: apprise, url: ["json://x.example", "xml://x.example"]}}
           log: {{type: file, path: alerts.jsonl}}
           screen: {{type: terminal}}
         """
@@ -76,6 +81,22 @@ def test_every_type_of_channel_has_its_options() -> None:
                 "format": "cloudevents",
             },
         ),
+        "two": (
+            "webhook",
+            {
+                "url": "https://x.example",
+                "secret": (_SECRET, "hunter2"),
+                "read_back": "",
+                "allow_private": False,
+                "format": "standard",
+            },
+        ),
+        "gov": (
+            "slack",
+            {"token": "x", "channel": "C0", "allow_private": False, "api_url": "https://slack-gov.com/api"},
+        ),
+        "mail": ("apprise", {"url": "mailto://user:hunter2@example.org"}),
+        "phones": ("apprise", {"url": ("json://x.example", "xml://x.example")}),
         "log": ("file", {"path": "alerts.jsonl"}),
         "screen": ("terminal", {}),
     }
@@ -86,7 +107,7 @@ def test_the_policy_is_read() -> None:
     """Zero is a length of time and a limit here: no wait, no gap, no budget."""
     alerts = _alerts(
         "policy: {group_wait: 0, follow_up: every, min_gap: 0s, per_hour: 0, "
-        'quiet_hours: " 22:00-07:00 Europe/Berlin ", digest: ""}'
+        'quiet_hours: " 22:00-07:00 Europe/Berlin ", digest: " 08:00  18:00 Europe/Berlin", on_unknown: resend}'
     )
     assert alerts.policy == Policy(
         group_wait=timedelta(),
@@ -94,7 +115,91 @@ def test_the_policy_is_read() -> None:
         min_gap=timedelta(),
         per_hour=0,
         quiet_hours="22:00-07:00 Europe/Berlin",
+        digest="08:00 18:00 Europe/Berlin",
+        on_unknown="resend",
     )
+
+
+def test_a_channel_has_the_policy_of_all_but_for_the_keys_of_its_own() -> None:
+    """A key that says what is the default anyway is one of its own, too."""
+    alerts = _alerts(
+        """
+        channels:
+          desk: {type: terminal}
+          hook: {type: slack, webhook_url: https://x.example, fallback: desk}
+          mail: {type: apprise, url: "json://x", policy: {digest: "08:00", per_hour: 20}, fallback: hook}
+        policy: {per_hour: 5, quiet_hours: "22:00-07:00"}
+        """
+    )
+    everywhere = Policy(per_hour=5, quiet_hours="22:00-07:00")
+    assert alerts.policy == everywhere
+    assert alerts.recipients == {
+        "desk": Recipient(id="desk", policy=everywhere),
+        "hook": Recipient(id="hook", policy=everywhere, gathers=True, fallback="desk"),
+        "mail": Recipient(
+            id="mail", policy=replace(everywhere, digest="08:00", per_hour=20), gathers=True, fallback="hook"
+        ),
+    }
+    assert all(set(channel.options) <= {"url", "webhook_url", "allow_private"} for channel in alerts.channels.values())
+
+
+def test_a_channel_that_can_thread_gathers_nothing() -> None:
+    """Slack's bots edit and thread; its incoming webhooks do not."""
+    recipients = _alerts(
+        """
+        channels:
+          bot: {type: slack, token: x, channel: C0}
+          siem: {type: webhook, url: https://x.example}
+          log: {type: file, path: x}
+        """
+    ).recipients
+    assert not any(recipient.gathers for recipient in recipients.values())
+
+
+@pytest.mark.parametrize(
+    ("channels", "place", "message"),
+    [
+        ("{a: {type: terminal, fallback: b}}", (1, 42), 'no channel is called "b"; alerts.yaml defines a'),
+        (
+            "{screen: {type: terminal}, b: {type: terminal, fallback: scren}}",
+            (1, 68),
+            'no channel is called "scren"; did you mean "screen"?',
+        ),
+        ("{a: {type: terminal, fallback: a}}", (1, 42), "fallback: leads from a to a; one of them must have none"),
+        (
+            "{a: {type: terminal, fallback: b}, b: {type: terminal, fallback: c}, c: {type: terminal, fallback: b}}",
+            (1, 76),
+            "fallback: leads from b to c to b; one of them",
+        ),
+        ("{a: {type: terminal, fallback: ''}}", (1, 42), "fallback: expected text, found an empty one"),
+        ("{a: {type: terminal, policy: {per_hour: -1}}}", (1, 51), "per_hour: must be at least 0"),
+        ("{a: {type: terminal, policy: {digset: x}}}", (1, 41), 'digset: unknown key; did you mean "digest"?'),
+        ("{a: {type: terminal, policy: 5}}", (1, 40), "policy: expected a mapping (key: value), found a number"),
+        ("{a: {type: apprise}}", (1, 15), "url: missing"),
+        ("{a: {type: apprise, url: nowhere}}", (1, 36), "url: expected a URL of Apprise such as mailto://"),
+        ("{a: {type: apprise, url: [json://x, 5]}}", (1, 36), "url: expected text, or a list of texts, found a list"),
+        ("{a: {type: apprise, url: []}}", (1, 36), "url: expected text, or a list of texts, found an empty one"),
+        (
+            "{a: {type: webhook, url: https://x, secret: 5}}",
+            (1, 55),
+            "secret: expected text, or a list of texts, found",
+        ),
+        ("{a: {type: webhook, url: https://x, secret: ['']}}", (1, 55), "secret: expected text, found an empty one"),
+    ],
+)
+def test_a_mistake_in_what_all_channels_have_is_found_at_its_place(
+    channels: str, place: tuple[int, int], message: str
+) -> None:
+    """Each message says what to write."""
+    (problem,) = _read(f"channels: {channels}\nroutes: []").problems
+    assert (problem.line, problem.column) == place
+    assert message in problem.message
+
+
+def test_a_channel_may_fall_back_to_one_that_is_wrong_otherwise() -> None:
+    """One mistake is one message."""
+    (problem,) = _read("channels: {a: {type: terminal, fallback: b}, b: {type: slac}}\nroutes: []").problems
+    assert "slac" in problem.message
 
 
 @pytest.mark.parametrize(
@@ -103,13 +208,13 @@ def test_the_policy_is_read() -> None:
         (
             "{type: slac}",
             (2, 13),
-            'type: expected terminal, file, slack or webhook, found "slac"; did you mean "slack"?',
+            'type: expected terminal, file, slack, webhook or apprise, found "slac"; did you mean "slack"?',
         ),
-        ("{type: 5}", (2, 13), "type: expected terminal, file, slack or webhook, found a number"),
-        ("{token: x}", (2, 3), "a: type is missing; write terminal, file, slack or webhook"),
+        ("{type: 5}", (2, 13), "type: expected terminal, file, slack, webhook or apprise, found a number"),
+        ("{token: x}", (2, 3), "a: type is missing; write terminal, file, slack, webhook or apprise"),
         ("terminal", (2, 6), "a: expected a mapping such as {type: terminal}, found text"),
         ("", (2, 3), "a: expected a mapping such as {type: terminal}, found nothing"),
-        ("{type: terminal, path: x}", (2, 23), "path: unknown key; known here: type"),
+        ("{type: terminal, path: x}", (2, 23), "path: unknown key; known here: type, policy, fallback"),
         ("{type: file}", (2, 6), "path: missing"),
         ("{type: file, path: ''}", (2, 25), "path: expected text, found an empty one"),
         ("{type: slack}", (2, 3), "a: slack needs token and channel, or webhook_url"),
@@ -146,6 +251,11 @@ def test_a_mistake_in_a_channel_is_found_at_its_place(channel: str, place: tuple
         ("policy: {quiet_hours: '25:00-07:00'}", 23, "quiet_hours: "),
         ("policy: {quiet_hours: '22:00-22:00'}", 23, "begins and ends at the same time"),
         ("policy: {quiet_hours: 22:00-07:00 Europe/Berln}", 23, 'did you mean "Europe/Berlin"?'),
+        ("policy: {digest: daily}", 18, 'digest: "daily": expected times such as "08:00"'),
+        ("policy: {digest: '08:00 25:00'}", 18, "digest: "),
+        ("policy: {digest: '08:00 08:00'}", 18, "the same time stands there twice"),
+        ("policy: {digest: 08:00 Europe/Berln}", 18, 'did you mean "Europe/Berlin"?'),
+        ("policy: {on_unknown: send}", 22, 'on_unknown: expected hold or resend, found "send"; did you mean "resend"?'),
         ("policy: {quite_hours: x}", 10, 'quite_hours: unknown key; did you mean "quiet_hours"?'),
         ("policy: 5", 9, "policy: expected a mapping (key: value), found a number"),
         ("routes: {topics: [a]}", 9, "routes: expected a list, found a mapping"),
@@ -179,11 +289,14 @@ def test_a_variable_that_is_not_set_is_the_only_thing_said_about_its_channel() -
     [
         ("{type: terminal}", []),
         ("{type: file, path: x}", []),
-        ("{type: slack, webhook_url: https://x}", ["not sent to by this version"]),
+        ("{type: slack, webhook_url: https://x}", []),
+        ("{type: apprise, url: 'json://x'}", []),
         (f"{{type: webhook, url: https://x, secret: {_SECRET}}}", []),
         (f"{{type: webhook, url: https://x, secret: {_SECRET}, format: cloudevents}}", []),
         ("{type: webhook, url: https://x}", ["not signed"]),
         ("{type: webhook, url: https://x, secret: short}", ["whsec_"]),
+        (f"{{type: webhook, url: https://x, secret: [{_SECRET}, {_SECRET}]}}", []),
+        (f"{{type: webhook, url: https://x, secret: [{_SECRET}, short]}}", ["whsec_"]),
     ],
 )
 def test_what_a_channel_cannot_do_yet_is_a_warning(channel: str, messages: list[str]) -> None:

@@ -51,7 +51,7 @@ def test_every_key_is_read() -> None:
         polling: {adaptive: false, min_interval: 1s, max_interval: 2h, permanent_after: 1, first_poll: 24h}
         meaning: {model: off, verifier: "hub:o/n@${COMMIT}", judge: {url: "https://x.example", model: m,
                   key: "${PASSWORD}", budget_per_hour: 0, timeout: 1m}}
-        console: {listen: "[::1]:80", token: "${PASSWORD}"}
+        console: {listen: "[::1]:80", token: "${PASSWORD}", url: "https://watch.example/wire"}
         retention: {articles: 1d, seen: 2d, alerts: 3d, dead: 4d}
         heartbeat: {url: "https://x.example/${PASSWORD}", every: 1m}
         """
@@ -85,7 +85,7 @@ def test_every_key_is_read() -> None:
                 url="https://x.example", model="m", key="hunter2", budget_per_hour=0, timeout=timedelta(minutes=1)
             ),
         ),
-        console=Console(host="::1", port=80, token=_ENV["PASSWORD"]),
+        console=Console(host="::1", port=80, token=_ENV["PASSWORD"], url="https://watch.example/wire"),
         retention=Retention(
             articles=timedelta(days=1), seen=timedelta(days=2), alerts=timedelta(days=3), dead=timedelta(days=4)
         ),
@@ -284,3 +284,21 @@ def test_a_model_of_a_hub_has_a_name_and_a_commit(owner: str, name: str, commit:
         hub.parse(f"hub:{owner}/{name}@{commit[:-1]}")
     with pytest.raises(ValueError, match="branch or a tag"):
         hub.parse(f"hub:{owner}/{name}@v{commit}")
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("https://watch.example/", "url: expected a URL without a slash at its end"),
+        ("https://watch.example/?x=1", "url: expected a URL without a slash at its end"),
+        ("https://watch.example#top", "url: expected a URL without a slash at its end"),
+        ("watch.example", "url: expected a URL"),
+        ("ftp://watch.example", "url: expected a URL that begins with https:// or http://"),
+    ],
+)
+def test_the_address_of_the_console_is_one_to_which_paths_can_be_added(url: str, message: str) -> None:
+    """The address of a story in an alert is made of it; an empty one is none."""
+    (problem,) = _read(f"console: {{url: '{url}'}}").problems
+    assert (problem.line, problem.column) == (1, 16)
+    assert message in problem.message
+    assert _service("console: {url: ''}").console.url == ""

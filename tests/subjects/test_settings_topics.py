@@ -25,7 +25,7 @@ def _topics(text: str) -> list[Topic]:
 
 def test_every_key_of_a_topic_is_read() -> None:
     """What the file says reaches the value of the same name."""
-    (topic,) = _topics(
+    topic, _ = _topics(
         """
         topics:
           - id: all
@@ -44,7 +44,9 @@ def test_every_key_of_a_topic_is_read() -> None:
             outlets: BBC
             channels: [screen]
             urgent: true
+            refines: wider
             examples: {match: yes it is, ignore: [no, "off"]}
+          - {id: wider, any: talks}
         """
     )
     assert topic == Topic(
@@ -64,6 +66,7 @@ def test_every_key_of_a_topic_is_read() -> None:
         outlets=("BBC",),
         channels=("screen",),
         urgent=True,
+        refines=("wider",),
         examples_match=("yes it is",),
         examples_ignore=("no", "off"),
     )
@@ -220,3 +223,47 @@ def test_what_becomes_of_the_opposite_can_be_chosen(written: str, kept: str) -> 
     (topic,) = _read(f"- id: x\n  meaning: [It flies high.]\n  {written}").value.topics
     assert topic.value.on_opposite == kept
     assert "ignore or alert" in _read("- {id: x, any: [y], on_opposite: tell}").problems[0].message
+
+
+def test_a_topic_refines_others_by_their_ids() -> None:
+    """Also one that comes later in the file, and one whose id is its phrase."""
+    narrow, middle, _ = _topics(
+        "- {id: narrow, any: x1, refines: [middle, red-line]}\n"
+        "- {id: middle, any: x1, refines: red-line}\n"
+        "- topic: Red line"
+    )
+    assert (narrow.refines, middle.refines) == (("middle", "red-line"), ("red-line",))
+
+
+@pytest.mark.parametrize(
+    ("text", "places", "message"),
+    [
+        ("- {id: x, any: y1, refines: [y]}", [(1, 30)], 'refines[0]: no topic is called "y"; there are x'),
+        (
+            "- {id: x, any: y1, refines: wide}\n- {id: wider, any: y1}",
+            [(1, 29)],
+            'refines[0]: no topic is called "wide"; did you mean "wider"?',
+        ),
+        ("- {id: x, any: y1, refines: x}", [(1, 29)], "refines[0]: leads back to this topic"),
+        (
+            "- {id: x, any: y1, refines: y}\n- {id: y, any: y1, refines: [z]}\n- {id: z, any: y1, refines: x}",
+            [(1, 29), (2, 30), (3, 29)],
+            "leads back to this topic",
+        ),
+        ("- {id: x, any: y1, refines: 5}", [(1, 29)], "refines[0]: expected text, found a number; put it in quotes"),
+    ],
+    ids=["unknown", "misspelt", "itself", "circle", "no-text"],
+)
+def test_a_topic_refines_only_what_there_is_and_never_itself(
+    text: str, places: list[tuple[int, int]], message: str
+) -> None:
+    """Each place in a circle is named: only a person knows which one is wrong."""
+    problems = _read(text).problems
+    assert [(p.line, p.column) for p in problems] == places
+    assert all(message in p.message for p in problems)
+
+
+def test_a_topic_that_is_wrong_otherwise_can_be_refined() -> None:
+    """One mistake is one message."""
+    (problem,) = _read("- {id: x, any: y1, refines: y}\n- {id: y, any: 5}").problems
+    assert "put it in quotes" in problem.message

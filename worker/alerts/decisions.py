@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
+from datetime import datetime
 
-from worker.alerts.policy import Policy, Route
-from worker.alerts.quiet import end_of_quiet
-from worker.model import Alert, Article, Match, Reason, Role, Story, Topic, alert_key
-
-_HOUR = timedelta(hours=1)
+from worker.alerts.clock import shown
+from worker.alerts.digests import Slot
+from worker.alerts.policy import Recipient, Route
+from worker.alerts.refining import broader
+from worker.alerts.routing import channels_for
+from worker.alerts.silences import said, silenced_by
+from worker.alerts.timing import Digests, Due, DueTimes, due
+from worker.model import Alert, Article, Match, Reason, Role, Silence, Topic, alert_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,136 +22,182 @@ class Decision:
 
     channel_id: str
     reason: Reason
+    detail: str = ""
     alert: Alert | None = None
+    #: The digest in which ``alert`` is told.
+    slot: Slot | None = None
+    #: The alert that still waits and tells of this article as well.
+    into: Alert | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """An alert that the channel has had, or will have, about the same topic and story."""
+    """An alert about the same story that was decided before, whatever its topic and channel."""
 
     alert: Alert
-    #: Nobody has taken it up yet, so that it will still count what joins the story now.
+    #: Nobody has taken it up yet, nor the digest that it is told in, so that it will still count what joins the story.
     waits: bool
+    #: It was not told after all.
+    off: bool = False
 
 
-#: Given a channel, when its messages of the last hour and those to come are due, earliest first.
-DueTimes = Callable[[str], Sequence[datetime]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A match in its story: what is decided upon."""
+
+    match: Match
+    article: Article
+    story_id: str
+    #: What the article is to the story, and why.
+    role: Role
+    why: str = ""
+    #: Of all topics and channels, oldest first.
+    told: Sequence[Told]
+    now: datetime
 
 
-def channels_for(topic: Topic, article: Article, routes: Sequence[Route]) -> tuple[str, ...]:
-    """Return the channels that hear of an article of a topic: the topic's own, else those of every route that fits."""
-    if topic.channels:
-        return topic.channels
-    fitting = [route for route in routes if _fits(route, topic, article)]
-    return tuple(dict.fromkeys(channel for route in fitting for channel in route.channels))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What decisions go by."""
+
+    topics: Mapping[str, Topic]
+    routes: Sequence[Route]
+    recipient: Callable[[str], Recipient]
+    #: Those that hold now.
+    silences: Sequence[Silence] = ()
+    due_times: DueTimes
+    digests: Digests
 
 
-def _fits(route: Route, topic: Topic, article: Article) -> bool:
-    return (
-        _any_of(route.topics, topic.id)
-        and _any_of(route.outlets, article.outlet)
-        and (not route.languages or article.language is None or _any_of(route.languages, article.language))
-    )
-
-
-def _any_of(patterns: Sequence[str], value: str) -> bool:
-    return not patterns or any(fnmatchcase(value.casefold(), pattern.casefold()) for pattern in patterns)
-
-
-def decide(
-    *,
-    match: Match,
-    article: Article,
-    topic: Topic,
-    story: Story,
-    role: Role,
-    told: Sequence[Told],
-    routes: Sequence[Route],
-    policy: Policy,
-    due_times: DueTimes,
-    now: datetime,
-) -> list[Decision]:
+def decide(case: Case, rules: Rules) -> list[Decision]:
     """Return one decision for each channel that the match is routed to; one without a channel when there is none.
 
     The first match of a topic in a story is told as ``first``, whatever the article is to the story. Of later ones a
     copy is never told; a report or development is an update, unless an alert that still waits will count it anyway.
-    An article that says the opposite is a development, and no other alert speaks for it.
+    An article that says the opposite is a development, and no other alert speaks for it. Matches of topics that refine
+    that of ``case`` are to be decided before it, and what follows from them is to stand in ``case.told``.
     """
-    flipped = match.stance == "opposes"
-    if flipped and role is Role.REPORT:
-        role = Role.DEVELOPMENT
-    channels = channels_for(topic, article, routes)
+    channels = channels_for(rules.topics[case.match.topic_id], case.article, rules.routes)
     if not channels:
-        return [Decision(channel_id="", reason=Reason.NO_ROUTE)]
-    decisions = []
-    for channel in channels:
-        before = [t for t in told if t.alert.channel_id == channel]
-        reason = _follow_up(role, before, policy, flipped=flipped) if before else None
-        if reason is not None:
-            decisions.append(Decision(channel_id=channel, reason=reason))
-            continue
-        due, why = _due(topic, before, policy, role=role, times=due_times(channel), now=now)
-        alert = _alert(match, story, channel, role=role if before else Role.FIRST, due=due, why=why, now=now)
-        decisions.append(Decision(channel_id=channel, reason=why, alert=alert))
-    return decisions
+        return [Decision(channel_id="", reason=Reason.NO_ROUTE, detail="no route takes it")]
+    return [
+        _unheard(case, rules, channel) or _follow_up(case, rules, channel) or _told(case, rules, channel)
+        for channel in channels
+    ]
 
 
-def _follow_up(role: Role, before: Sequence[Told], policy: Policy, *, flipped: bool) -> Reason | None:
-    """Return why a follow-up is not told on its own; ``None`` when it is."""
-    if role is Role.COPY:
-        return Reason.COPY
-    if policy.follow_up == "never":
-        return Reason.FOLLOW_UP_OFF
-    if flipped:
-        return None
-    waiting = [t.alert.role for t in before if t.waits]
-    # A report that waits takes in other reports, but a development is told for itself; a first alert takes in all.
-    if Role.FIRST in waiting or (waiting and role is Role.REPORT):
-        return Reason.FOLDED
+def _unheard(case: Case, rules: Rules, channel: str) -> Decision | None:
+    """Return why a channel hears nothing of the topic in this story at present."""
+    topic_id = case.match.topic_id
+    if silence := _silence(case, rules, topic_id, channel):
+        return Decision(channel_id=channel, reason=Reason.SILENCED, detail=said(silence, now=case.now))
+    for told in case.told:
+        narrow = told.alert.topic_id
+        if (
+            told.alert.channel_id == channel
+            and not told.off
+            and topic_id in broader(narrow, rules.topics)
+            and not _silence(case, rules, narrow, channel)
+        ):
+            detail = f"{narrow}, which refines it, tells this channel of the story"
+            return Decision(channel_id=channel, reason=Reason.INHIBITED, detail=detail)
     return None
 
 
-def _due(
-    topic: Topic, before: Sequence[Told], policy: Policy, *, role: Role, times: Sequence[datetime], now: datetime
-) -> tuple[datetime, Reason]:
-    """Return when the alert is due, and the strongest reason for its waiting."""
-    if topic.urgent:
-        return now, Reason.QUEUED
-    due, why = (now, Reason.QUEUED) if before else (now + policy.group_wait, Reason.QUEUED)
-    if before and before[-1].alert.due_at + policy.min_gap > due:
-        due, why = before[-1].alert.due_at + policy.min_gap, Reason.MIN_GAP
-    after_quiet = end_of_quiet(policy.quiet_hours, due)
-    if after_quiet > due:
-        due, why = after_quiet, Reason.QUIET_HOURS
-    if policy.per_hour and is_loud(role if before else Role.FIRST, policy):
-        within = _within_budget(due, times, policy.per_hour)
-        if within > due:
-            due, why = within, Reason.BUDGET
-    return due, why
+def _silence(case: Case, rules: Rules, topic_id: str, channel: str) -> Silence | None:
+    return silenced_by(
+        rules.silences,
+        topic_id=topic_id,
+        outlet=case.article.outlet,
+        channel_id=channel,
+        story_id=case.story_id,
+    )
 
 
-def is_loud(role: Role, policy: Policy) -> bool:
-    """Return whether an alert of this role is a message, which counts against the budget, or a quiet update."""
-    return role is not Role.REPORT or policy.follow_up == "every"
+def _before(case: Case, channel: str) -> list[Told]:
+    """Return the alerts of the topic that the channel has had or will have, oldest first."""
+    return [told for told in _addressed(case, channel) if not told.off and told.alert.role is not Role.CORRECTION]
 
 
-def _within_budget(due: datetime, times: Sequence[datetime], per_hour: int) -> datetime:
-    """Return the first time from ``due`` on with fewer than ``per_hour`` messages in the hour before it."""
-    for _ in range(len(times) + 1):
-        recent = [time for time in times if due - _HOUR < time <= due]
-        if len(recent) < per_hour:
-            break
-        due = recent[-per_hour] + _HOUR
-    return due
+def _addressed(case: Case, channel: str) -> list[Told]:
+    topic_id = case.match.topic_id
+    return [told for told in case.told if told.alert.topic_id == topic_id and told.alert.channel_id == channel]
 
 
-def _alert(match: Match, story: Story, channel: str, *, role: Role, due: datetime, why: Reason, now: datetime) -> Alert:
+def _role(case: Case) -> Role:
+    flipped = case.match.stance == "opposes"
+    return Role.DEVELOPMENT if flipped and case.role is Role.REPORT else case.role
+
+
+def _follow_up(case: Case, rules: Rules, channel: str) -> Decision | None:
+    """Return why a follow-up is not told on its own; ``None`` when it is, or is the first of its story."""
+    before, role, recipient = _before(case, channel), _role(case), rules.recipient(channel)
+    policy = recipient.policy
+    if not before:
+        return None
+    if role is Role.COPY:
+        return Decision(channel_id=channel, reason=Reason.COPY, detail=case.why or "nearly the same text")
+    if policy.follow_up == "never":
+        return Decision(channel_id=channel, reason=Reason.FOLLOW_UP_OFF, detail="follow_up: never")
+    if case.match.stance != "opposes" and (into := _takes_in(role, before)):
+        detail = f"counted by alert {into.key[:8]}, which waits until {shown(into.due_at, now=case.now)}"
+        return Decision(channel_id=channel, reason=Reason.FOLDED, detail=detail, into=into)
+    if role is Role.REPORT and recipient.gathers and policy.follow_up != "every":
+        detail = "this channel can show a report only as a message, and follow_up does not ask for those"
+        return Decision(channel_id=channel, reason=Reason.REPORT, detail=detail)
+    return None
+
+
+def _takes_in(role: Role, before: Sequence[Told]) -> Alert | None:
+    """Return the alert that still waits and speaks for the article too.
+
+    Any takes in reports. A development is told for itself, unless it comes within the seconds that a first alert waits
+    for others to join.
+    """
+    waiting = [told.alert for told in before if told.waits]
+    seconds_old = [alert for alert in waiting if alert.role is Role.FIRST and alert.digest is None]
+    return next(iter(seconds_old or (waiting if role is Role.REPORT else [])), None)
+
+
+def _told(case: Case, rules: Rules, channel: str) -> Decision:
+    before = _before(case, channel)
+    role = _role(case) if before else Role.FIRST
+    found = _due(case, rules, channel, role=role, before=before)
+    alert = _alert(case, channel, role=role, found=found)
+    return Decision(channel_id=channel, reason=found.reason, detail=found.detail, alert=alert, slot=found.slot)
+
+
+def _due(case: Case, rules: Rules, channel: str, *, role: Role, before: Sequence[Told]) -> Due:
+    urgent = rules.topics[case.match.topic_id].urgent
+    together = next((told.alert for told in before if told.waits and told.alert.digest), None)
+    if together and not urgent:
+        # Nothing overtakes what it follows.
+        slot = Slot(channel_id=channel, reason=together.reason, due_at=together.due_at, opened=together.digest or "")
+        detail = f"told with the story's alert {together.key[:8]} at {shown(together.due_at, now=case.now)}"
+        return Due(at=slot.due_at, reason=slot.reason, detail=detail, slot=slot)
+    return due(
+        role,
+        rules.recipient(channel),
+        urgent=urgent,
+        last=before[-1].alert.due_at if before else None,
+        due_times=rules.due_times,
+        digests=rules.digests,
+        now=case.now,
+    )
+
+
+def _alert(case: Case, channel: str, *, role: Role, found: Due) -> Alert:
+    match = case.match
     kind = role.value if role is Role.FIRST else f"{role}:{match.article_id}"
-    key = alert_key(topic_id=match.topic_id, story_id=story.id, channel_id=channel, kind=kind)
+    # One that was not told after all keeps its key.
+    given_up = [t.alert for t in _addressed(case, channel) if t.off and t.alert.role is role]
+    number = len([a for a in given_up if role is Role.FIRST or a.article_id == match.article_id])
+    kind += f":{number}" if number else ""
+    new = ("says the opposite" if match.stance == "opposes" else case.why) if role is Role.DEVELOPMENT else ""
     return Alert(
-        key=key,
+        key=alert_key(topic_id=match.topic_id, story_id=case.story_id, channel_id=channel, kind=kind),
         topic_id=match.topic_id,
-        story_id=story.id,
+        story_id=case.story_id,
         channel_id=channel,
         role=role,
         article_id=match.article_id,
@@ -157,7 +205,8 @@ def _alert(match: Match, story: Story, channel: str, *, role: Role, due: datetim
         by=match.by,
         evidence=match.evidence,
         clause=match.clause,
-        created_at=now,
-        due_at=due,
-        reason=why,
+        created_at=case.now,
+        due_at=found.at,
+        reason=found.reason,
+        detail=new,
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, time, timedelta, tzinfo
-from zoneinfo import ZoneInfo
+from datetime import datetime, time, timedelta, tzinfo
+
+from worker.alerts.clock import moment, parse_zone
 
 _FORM = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})(?:\s+(\S+))?")
 
@@ -24,23 +25,23 @@ def parse_quiet_hours(text: str) -> tuple[time, time, tzinfo] | None:
     end = time(int(found[3]), int(found[4]))
     if begin == end:
         raise ValueError("begins and ends at the same time")
-    try:
-        zone: tzinfo = ZoneInfo(found[5]) if found[5] else UTC
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(f'unknown time zone "{found[5]}"; write it like Europe/Berlin') from error
-    return begin, end, zone
+    return begin, end, parse_zone(found[5] or "")
 
 
 def end_of_quiet(quiet_hours: str, at: datetime) -> datetime:
-    """Return ``at``, or the end of the quiet hours that it falls into."""
+    """Return ``at``, or the end of the quiet hours that it falls into, which is never earlier.
+
+    Quiet hours are what the clocks of their zone show: where these are put back into them, they begin once more.
+    """
     parsed = parse_quiet_hours(quiet_hours)
     if parsed is None:
         return at
     begin, end, zone = parsed
     local = at.astimezone(zone)
-    clock = local.time().replace(tzinfo=None)
+    clock = local.time().replace(fold=0)
     quiet = begin <= clock < end if begin < end else clock >= begin or clock < end
     if not quiet:
         return at
-    day = local.date() if clock < end else local.date() + timedelta(days=1)
-    return datetime.combine(day, end, tzinfo=zone).astimezone(UTC)
+    if clock < end:
+        return max(at, moment(local.date(), end, zone, fold=local.fold))
+    return max(at, moment(local.date() + timedelta(days=1), end, zone))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -67,6 +69,9 @@ def pipeline(
         jitter=jitter,
         gates=OpenGates() if gates is None else gates,
         readers=readers or Readers(),
+        recipients=settings.recipients,
+        channel_versions={name: channel_version(config) for name, config in settings.channels.items()},
+        console=settings.service.console.url,
         generation=generation,
     )
 
@@ -99,6 +104,12 @@ def channel_ids(settings: Settings, topics: Sequence[Topic]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*settings.channels, *routed, *named)))
 
 
+def channel_version(config: ChannelConfig) -> str:
+    """Return twelve hex digits that change with the type and the options of a channel, and tell nothing of them."""
+    said = json.dumps([config.type, config.options], sort_keys=True, default=str)
+    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
 def live_channels(settings: Settings, *, screen: TextIO) -> dict[str, Channel]:
     """Return the configured channels, ready to send.
 
@@ -117,6 +128,10 @@ def _channel(config: ChannelConfig, screen: TextIO, user_agent: str) -> Channel:
             return FileChannel(config.id, Path(str(config.options["path"])))
         case "webhook":
             return _webhook(config, user_agent)
+        case "apprise":
+            return _apprise(config)
+        case "slack":
+            return _slack(config, user_agent)
         case _:
             message = (
                 f"channel {config.id}: sending to type {config.type} is not part of this version; "
@@ -126,7 +141,8 @@ def _channel(config: ChannelConfig, screen: TextIO, user_agent: str) -> Channel:
 
 
 def _webhook(config: ChannelConfig, user_agent: str) -> Channel:
-    from worker.channels.webhook import DEADLINE, WebhookChannel  # noqa: PLC0415 - dear
+    from worker.channels.http import DEADLINE  # noqa: PLC0415 - dear
+    from worker.channels.webhook import WebhookChannel  # noqa: PLC0415 - the same
     from worker.web.connections import CheckedTransport  # noqa: PLC0415 - the same
 
     options = config.options
@@ -139,11 +155,40 @@ def _webhook(config: ChannelConfig, user_agent: str) -> Channel:
         config.id,
         url,
         transport=CheckedTransport(network, total=DEADLINE),
-        secret=str(options.get("secret", "")),
+        secret=_texts(options.get("secret", "")),
         read_back=read_back,
         cloudevents=options.get("format") == "cloudevents",
         user_agent=user_agent,
     )
+
+
+def _apprise(config: ChannelConfig) -> Channel:
+    from worker.channels.apprise import AppriseChannel  # noqa: PLC0415 - an extra, and dear
+
+    return AppriseChannel(config.id, _texts(config.options["url"]))
+
+
+def _slack(config: ChannelConfig, user_agent: str) -> Channel:
+    from worker.channels.http import DEADLINE  # noqa: PLC0415 - dear
+    from worker.channels.slack import API, SlackChannel  # noqa: PLC0415 - the same
+    from worker.channels.slack_hook import SlackHookChannel  # noqa: PLC0415 - the same
+    from worker.web.connections import CheckedTransport  # noqa: PLC0415 - the same
+
+    options = config.options
+    hook, api = str(options.get("webhook_url", "")), str(options.get("api_url", API))
+    place = urlsplit(hook or api)
+    ports = (place.port or _PORTS[place.scheme],)
+    network = Network(allow_private=options.get("allow_private", False), allow_ports=ports)
+    transport = CheckedTransport(network, total=DEADLINE)
+    if hook:
+        return SlackHookChannel(config.id, hook, transport=transport, user_agent=user_agent)
+    token, channel = str(options["token"]), str(options["channel"])
+    return SlackChannel(config.id, token, channel, transport=transport, api=api, user_agent=user_agent)
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    """Return the texts of a key that takes one or several."""
+    return tuple(str(each) for each in value) if isinstance(value, (list, tuple)) else (str(value),)
 
 
 def open_ledger(service: Service, state: Path) -> Ledger:

@@ -16,7 +16,25 @@ from typing import NoReturn
 import click
 
 import worker
-from worker.cli import check, console, doctor, extract, match, operate, opml, replay, run, serve, stories, why
+from worker.cli import (
+    channel,
+    check,
+    console,
+    deliveries,
+    doctor,
+    extract,
+    match,
+    operate,
+    opml,
+    receiver,
+    replay,
+    run,
+    schema,
+    serve,
+    silence,
+    stories,
+    why,
+)
 from worker.cli.options import common, say
 from worker.errors import ConfigError, DiskFull, LedgerUnusable, WirewatchError
 
@@ -57,8 +75,13 @@ for _command in (
     why.why,
     operate.status,
     operate.dead,
+    deliveries.deliveries,
+    channel.channel,
+    silence.silence,
     doctor.doctor,
     opml.opml,
+    receiver.receiver,
+    schema.schema,
 ):
     cli.add_command(_command)
 

@@ -23,7 +23,7 @@ _ID = click.IntRange(min=1, max=2**63 - 1)
 
 
 @contextmanager
-def _ledger() -> Iterator[Ledger]:
+def any_ledger() -> Iterator[Ledger]:
     """Yield the first ledger that there is: the service's, else that of a replay."""
     with first_ledger() as found:
         if found is None:
@@ -46,13 +46,13 @@ def status(*, as_json: bool) -> int:
             state = state_dir() or DEFAULT_STATE
             found = nothing_yet(settings, f"{state}: no ledger here; nothing has run or replayed into it yet")
         else:
-            settings = _settings(opened)
+            settings = settings_for(opened)
             found = report(opened.ledger, settings, now=opened.ledger.clock(), recorded=opened.recorded)
     emit(found) if as_json else _print(found)
     return 0 if found["ready"] else 1
 
 
-def _settings(opened: Opened) -> Settings:
+def settings_for(opened: Opened) -> Settings:
     """Return what the files say; what is in force in the service's ledger when they are wrong."""
     from worker.errors import ConfigError
     from worker.live.reporter import settings_in_force
@@ -80,11 +80,26 @@ def _print(found: dict[str, Any]) -> None:
     if found["hubs"]:
         say(f"WebSub: {found['hubs']} feeds name a hub; they are polled all the same")
     for channel in found["channels"]:
-        counts = ", ".join(f"{channel[key]} {key}" for key in ("delivered", "open", "unknown", "dead"))
-        say(f"channel {channel['id']}: {counts}")
+        say(f"channel {channel['id']}: {channel_line(channel)}")
     for topic in found["topics"]:
         say(f"topic {topic['id']}: {topic['matches']} matches, last {topic['last_match_at'] or 'never'}")
     say(f"dead letters: {found['dead']}")
+
+
+def channel_line(channel: dict[str, Any]) -> str:
+    """Return what became of a channel's alerts, and what stands in its way, in one line."""
+    parts = [f"{channel[key]} {key}" for key in ("delivered", "open", "unknown", "dead")]
+    parts += [f"{channel[key]} {key}" for key in ("gathered", "off") if channel[key]]
+    if channel["oldest_s"]:
+        parts.append(f"oldest open for {channel['oldest_s']:.0f} s")
+    if channel["state"] == "disabled":
+        instead = f"; {channel['fallback']} stands in" if channel["fallback"] else ""
+        parts.append(f"DISABLED since {channel['since']}: {channel['reason']}{instead}")
+    elif channel["state"] == "waits":
+        parts.append(f"left alone until {channel['until']}")
+    if channel["unknown"]:
+        parts.append(f"see `wirewatch deliveries --only unknown --channel {channel['id']}`")
+    return ", ".join(parts)
 
 
 def _feed_line(feed: dict[str, Any]) -> str:
@@ -115,7 +130,7 @@ def list_(*, everything: bool, as_json: bool) -> None:
     """List the dead letters, oldest first."""
     from worker.ledger import dead as dead_letters
 
-    with _ledger() as ledger, ledger.read() as t:
+    with any_ledger() as ledger, ledger.read() as t:
         found = dead_letters.letters(t, everything=everything)
     for letter in found:
         emit(_as_json(letter)) if as_json else say(_line(letter))
@@ -131,7 +146,7 @@ def show(*, letter_id: int, as_json: bool) -> None:
     """Show one dead letter."""
     from worker.ledger import dead as dead_letters
 
-    with _ledger() as ledger, ledger.read() as t:
+    with any_ledger() as ledger, ledger.read() as t:
         letter = dead_letters.letter(t, letter_id)
     if letter is None:
         raise click.UsageError(f"no dead letter {letter_id}; `wirewatch dead list` shows them")
@@ -148,7 +163,7 @@ def redrive(*, letter_ids: tuple[int, ...], everything: bool) -> None:
 
     if bool(letter_ids) is everything:
         raise click.UsageError("name the dead letters to give back, or --all")
-    with _ledger() as ledger:
+    with any_ledger() as ledger:
         now = ledger.clock()
         with ledger.write() as t:
             found = {letter.id: letter for letter in dead_letters.letters(t)}

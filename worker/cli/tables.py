@@ -16,19 +16,21 @@ if TYPE_CHECKING:
 #: Columns when the output is no terminal.
 _WIDTH = 110
 _AROUND = 60
-_STYLES = {"first": "bold red", "development": "bold yellow", "report": "cyan"}
-_WORDS = {"first": "ALERT", "development": "DEVELOPMENT", "report": "update"}
+_STYLES = {"first": "bold red", "development": "bold yellow", "report": "cyan", "correction": "magenta"}
+_WORDS = {"first": "ALERT", "development": "DEVELOPMENT", "report": "update", "correction": "CORRECTION"}
 _CONTROL = dict.fromkeys((*range(32), *range(127, 160)), " ")
 
 
 def show_result(result: Result, recorded: Recording) -> None:
     """Print the stories that were told, alert by alert with the evidence marked, and the sums."""
+    from worker.replay.lines import each_alert
+
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDTH)
     texts = {article.id: article for article in recorded.articles}
     stories: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for alert in result.alerts:
+    for alert in each_alert(result.alerts):
         stories.setdefault((alert["topic"], alert["story"]), []).append(alert)
     for (topic, story), alerts in stories.items():
         console.print(_story(topic, story, alerts, texts))

@@ -26,7 +26,8 @@ def why(*, ref: str, topic: str | None, topics: Path | None, as_json: bool) -> i
     """Tell why an article did or did not alert: feed, entry, page, topics, story, alerts.
 
     For a topic that did not match, the missing clause is named. The topics are those that were in force, or those of
-    --topics. Exit code 1 when the ledger knows nothing of URL_OR_ALERT_ID.
+    --topics. The id of a digest, or of a story, stands for all its articles. Exit code 1 when the ledger knows nothing
+    of URL_OR_ALERT_ID.
     """
     from worker.cli import options
     from worker.ledger import snapshots
@@ -77,15 +78,25 @@ def _as_json(path: ArticlePath) -> dict[str, Any]:
         "detail": path.entry["last_error"] or path.entry["detail"],
         "article": article and {"id": article.id, "title": article.title, "outlet": article.outlet},
         "topics": [_answer(answer) for answer in path.answers],
-        "story": path.story and {"id": path.story.id, "articles": len(path.story.members), "linked": path.story.linked},
+        "story": path.story
+        and {
+            "id": path.story.id,
+            "articles": len(path.story.members),
+            "linked": path.story.linked,
+            "role": path.member.role.value if path.member else None,
+            "why": path.member.why if path.member else "",
+        },
         "decisions": [
             {
                 "topic": d["topic_id"],
                 "channel": d["channel_id"],
                 "reason": d["reason"],
+                "detail": d["detail"],
+                "at": timestamp(d["at"]),
                 "alert": d["key"],
                 "role": d["role"],
                 "work": d["work"],
+                "digest": d["digest"],
                 "sent_at": timestamp(d["sent_at"]) if d["sent_at"] else None,
             }
             for d in path.decisions
@@ -118,8 +129,8 @@ def _print(path: ArticlePath) -> None:
         say(f"  topic    {answer.topic_id}: {verdict}{f': {answer.clause}' if answer.clause else ''}")
         for evidence in answer.evidence:
             say(f"           {evidence.field} {evidence.start}-{evidence.end}: »{' '.join(evidence.text.split())}«")
-    if path.story is not None and article is not None:
-        role = next(m.role for m in path.story.members if m.article_id == article.id)
+    if path.story is not None and path.member is not None:
+        role = f"{path.member.role} ({path.member.why})" if path.member.why else path.member.role
         linked = f", follows {path.story.linked}" if path.story.linked else ""
         say(f"  story    {path.story.id}: {role}, {len(path.story.members)} articles{linked}")
     for decision in path.decisions:
@@ -128,7 +139,16 @@ def _print(path: ArticlePath) -> None:
 
 def _decision(decision: Any) -> str:  # noqa: ANN401 - a row of the ledger
     told = f"{decision['topic_id']} to {decision['channel_id'] or 'no channel'}: {decision['reason']}"
+    told += f" ({decision['detail']})" if decision["detail"] else ""
     if decision["key"] is None:
         return told
-    sent = f", sent {decision['sent_at']:%Y-%m-%d %H:%M:%S} UTC" if decision["sent_at"] else f", {decision['work']}"
-    return f"{told}, {decision['role']} {decision['key']}{sent}"
+    digest = f" in digest {decision['digest']}" if decision["digest"] else ""
+    return f"{told}, {decision['role']} {decision['key']}{digest}, {_state(decision)}"
+
+
+def _state(decision: Any) -> str:  # noqa: ANN401 - the same
+    if decision["sent_at"]:
+        return f"sent {decision['sent_at']:%Y-%m-%d %H:%M:%S} UTC"
+    if decision["work"] in {"open", "gathered"}:
+        return f"{decision['work']}, due {decision['due_at']:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{decision['work']}: {decision['last_error']}" if decision["last_error"] else str(decision["work"])

@@ -1,4 +1,4 @@
-"""Alerts with all that a channel shows, and how they are kept so that every attempt says the same."""
+"""Alerts with all that a channel shows of them, as things stand now. How it is kept: ``worker.ledger.shown``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from worker.model import Alert, Message, Role
 def message(t: Transaction, a: Alert, *, topic: str, now: datetime) -> Message | None:
     """Return all that a channel shows for an alert, as of ``now``; ``None`` when its article is no longer kept.
 
-    The quotes are for the caller to add.
+    The quotes, and the link to the console, are for the caller to add.
     """
     article = get_article(t, a.article_id)
     if article is None:

@@ -9,7 +9,7 @@ from sqlalchemy import case, func, select
 
 from worker.ledger.engine import Transaction
 from worker.ledger.leases import is_in_hand, walk_indexes
-from worker.ledger.tables import DEAD, DONE, OPEN, UNKNOWN, alert, article, dead, entry, feed, match
+from worker.ledger.tables import DEAD, DONE, GATHERED, OFF, OPEN, UNKNOWN, alert, article, dead, entry, feed, match
 from worker.ledger.tables import story as story_table
 
 _QUEUES = {"poll": feed, "read": entry, "deliver": alert}
@@ -53,27 +53,23 @@ def _queue(t: Transaction, table: Any, now: datetime) -> dict[str, Any]:  # noqa
 
 
 def channels(t: Transaction) -> dict[str, dict[str, Any]]:
-    """Return for each channel that ever had an alert how many are open, delivered, in doubt and dead."""
+    """Return for each channel that ever had an alert what became of its alerts, and when the oldest open one was made.
+
+    ``open``, ``gathered`` (told in a digest that is still to be sent), ``delivered``, ``unknown``, ``dead`` and ``off``
+    are numbers; ``last_sent_at`` and ``oldest_open_at`` may be ``None``. Digests and notices count as alerts.
+    """
+    work = alert.c.work
+    states = {"open": OPEN, "gathered": GATHERED, "delivered": DONE, "unknown": UNKNOWN, "dead": DEAD, "off": OFF}
     rows = t.execute(
         select(
             alert.c.channel_id,
-            func.count().filter(alert.c.work == OPEN),
-            func.count().filter(alert.c.work == DONE),
-            func.count().filter(alert.c.work == UNKNOWN),
-            func.count().filter(alert.c.work == DEAD),
-            func.max(alert.c.sent_at),
+            *(func.count().filter(work == state).label(name) for name, state in states.items()),
+            func.max(alert.c.sent_at).label("last_sent_at"),
+            # Neither a retry nor a channel that waits makes it younger.
+            func.min(alert.c.created_at).filter(work == OPEN).label("oldest_open_at"),
         ).group_by(alert.c.channel_id)
     )
-    return {
-        row[0]: {
-            "open": row[1],
-            "delivered": row[2],
-            "unknown": row[3],
-            "dead": row[4],
-            "last_sent_at": row[5],
-        }
-        for row in rows
-    }
+    return {row.channel_id: {k: v for k, v in row._mapping.items() if k != "channel_id"} for row in rows}  # noqa: SLF001 - SQLAlchemy's public name
 
 
 def topics(t: Transaction) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from worker.channels.base import timestamp
+from worker.ledger import channels as channel_states
 from worker.ledger import feeds, overview, progress, snapshots
+from worker.ledger.channels import ChannelState
 from worker.ledger.engine import Ledger
 from worker.ledger.progress import Progress
 from worker.model import Feed, FeedState
@@ -34,7 +36,7 @@ def report(ledger: Ledger, settings: Settings, *, now: datetime, recorded: bool 
     with ledger.read() as t:
         states, urls = feeds.states(t), feeds.addresses(t)
         queues = overview.queues(t, now=now)
-        channels = overview.channels(t)
+        channels, blocked = overview.channels(t), channel_states.states(t)
         matched = overview.topics(t)
         dead_letters = overview.dead_count(t)
         seen = progress.read(t)
@@ -55,7 +57,10 @@ def report(ledger: Ledger, settings: Settings, *, now: datetime, recorded: bool 
             "generation": configuration.generation if configuration else 0,
             "taken_at": timestamp(configuration.taken_at) if configuration else None,
         },
-        "channels": [_channel(name, channels.get(name, {})) for name in dict.fromkeys((*settings.channels, *channels))],
+        "channels": [
+            _channel(name, channels.get(name, {}), blocked.get(name), settings, now=now)
+            for name in dict.fromkeys((*settings.channels, *channels, *blocked))
+        ],
         "dead": dead_letters,
         "topics": [_topic(topic.id, matched.get(topic.id, {})) for topic in settings.topics],
     }
@@ -71,7 +76,7 @@ def nothing_yet(settings: Settings, reason: str) -> dict[str, Any]:
         "queues": {},
         "progress": {},
         "configuration": {"generation": 0, "taken_at": None},
-        "channels": [_channel(name, {}) for name in settings.channels],
+        "channels": [_channel(name, {}, None, settings, now=None) for name in settings.channels],
         "dead": 0,
         "topics": [_topic(topic.id, {}) for topic in settings.topics],
     }
@@ -101,9 +106,26 @@ def _stalled(queues: Mapping[str, Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _channel(channel_id: str, found: dict[str, Any]) -> dict[str, Any]:
-    counts = {name: found.get(name, 0) for name in ("open", "delivered", "unknown", "dead")}
-    return {"id": channel_id} | counts | {"last_sent_at": _time(found.get("last_sent_at"))}
+def _channel(
+    channel_id: str, found: dict[str, Any], state: ChannelState | None, settings: Settings, *, now: datetime | None
+) -> dict[str, Any]:
+    """Return one channel: what became of its alerts, and whether it is ``ok``, ``waits`` or is ``disabled``."""
+    state = state or ChannelState(id=channel_id)
+    until = state.waits_until(now) if now else None
+    oldest = found.get("oldest_open_at")
+    recipient = settings.recipients.get(channel_id)
+    return {
+        "id": channel_id,
+        "state": "disabled" if state.disabled else "waits" if until else "ok",
+        "reason": state.reason,
+        "since": _time(state.disabled_at),
+        "until": _time(until),
+        "fallback": recipient.fallback if recipient else "",
+        **{name: found.get(name, 0) for name in ("open", "gathered", "delivered", "unknown", "dead", "off")},
+        # The age of the alert that is open for longest, whatever it waits for.
+        "oldest_s": round((now - oldest).total_seconds(), 3) if now and oldest else 0.0,
+        "last_sent_at": _time(found.get("last_sent_at")),
+    }
 
 
 def _feed(state: FeedState, url: str, configured: Feed | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from worker.errors import ConfigError, Problem
+from worker.replay.lines import each_alert
 
 _HEADER = """\
 # What a replay must tell. Compared by `wirewatch replay PATH --expect FILE`, rewritten with `--update`.
@@ -23,10 +24,11 @@ _HEADER = """\
 def document(alerts: Iterable[Mapping[str, Any]], silent: Sequence[str]) -> dict[str, Any]:
     """Return what was told: stories with their alerts in the order of sending, and the articles that told nothing.
 
-    ``alerts`` are the lines that the recorders have written. Stories are in order of their first alert.
+    ``alerts`` are the lines that the recorders have written. Stories are in order of their first alert. An alert that
+    was told in a digest says so, and stands there with the time of the digest; notices tell of no article.
     """
     stories: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for alert in alerts:
+    for alert in each_alert(alerts):
         stories.setdefault((alert["topic"], alert["story"]), []).append(_told(alert))
     return {
         "stories": [{"topic": topic, "alerts": told} for (topic, _), told in stories.items()],
@@ -35,6 +37,8 @@ def document(alerts: Iterable[Mapping[str, Any]], silent: Sequence[str]) -> dict
 
 
 def _told(alert: Mapping[str, Any]) -> dict[str, Any]:
+    gathered = {"digest": True} if "digest" in alert else {}
+    detail = {"detail": alert["detail"]} if alert.get("detail") else {}
     return {
         "role": alert["role"],
         "article": alert["article"],
@@ -43,6 +47,8 @@ def _told(alert: Mapping[str, Any]) -> dict[str, Any]:
         "at": alert["at"],
         "articles": alert["articles"],
         "evidence": alert["evidence"][0]["text"] if alert["evidence"] else "",
+        **gathered,
+        **detail,
     }
 
 

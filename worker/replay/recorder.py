@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from worker.channels.base import Found, to_json
+from worker.channels.base import NO_GAP, Found, to_json
 from worker.channels.file import FileChannel
 from worker.model import Digest, Message, Outgoing
 from worker.url import canonical
@@ -21,6 +21,8 @@ class Recorder:
     and nothing stands in it twice. ``heard`` is called after each alert with the line that was written.
     ``names`` gives for the canonical address of a page the id that the recording has for it.
     """
+
+    gap = NO_GAP
 
     def __init__(
         self, channel_id: str, path: Path, *, names: Mapping[str, str], heard: Callable[[dict[str, Any]], None]

@@ -19,6 +19,7 @@ from worker.feeds.polling import Polling
 from worker.ledger import dead, feeds, overview, snapshots
 from worker.ledger.engine import Ledger
 from worker.model import Reason
+from worker.replay.lines import each_alert, is_line
 from worker.replay.lock import alone
 from worker.replay.loop import RUNNERS, Runner, play
 from worker.replay.recorder import Recorder
@@ -33,10 +34,6 @@ from worker.web.response import Web
 #: In the state directory: what the recorders were sent, and the ledger of a replay that was not asked to keep one.
 ALERTS = "alerts.jsonl"
 LAST = "last-replay"
-#: What every line of that file has.
-_COMPARED = frozenset(
-    ("alert", "topic", "story", "role", "article", "title", "outlet", "channel", "at", "articles", "evidence", "linked")
-)
 #: Runners of the stages for as long as they are needed.
 Elsewhere: TypeAlias = Callable[[Callable[[dict[str, Any]], None]], AbstractContextManager[Mapping[str, Runner]]]
 _FAILED = frozenset((Reason.DEAD, Reason.FETCH_FAILED, Reason.NOT_A_FEED, Reason.UNKNOWN, Reason.NO_TEXT))
@@ -187,7 +184,7 @@ def _result(ledger: Ledger, recording: Recording, state: Path, tally: Tally) -> 
         dead_letters = dead.letters(t)
         channels = overview.channels(t)
     pages = {canonical(url) for url in matched}
-    roles = Counter(alert["role"] for alert in tally.alerts)
+    roles = Counter(alert["role"] for alert in each_alert(tally.alerts))
     summary = {
         "kind": "summary",
         "articles": counts["articles"],
@@ -197,6 +194,8 @@ def _result(ledger: Ledger, recording: Recording, state: Path, tally: Tally) -> 
         "first": roles["first"],
         "report": roles["report"],
         "development": roles["development"],
+        "correction": roles["correction"],
+        "digests": sum(line["kind"] == "digest" for line in tally.alerts),
         "unknown": sum(channel["unknown"] for channel in channels.values()),
         "dead": len(dead_letters),
         "skipped": [{"file": p.file, "reason": p.message} for p in recording.skipped],
@@ -211,7 +210,7 @@ def _result(ledger: Ledger, recording: Recording, state: Path, tally: Tally) -> 
 
 
 def told(state: Path) -> list[dict[str, Any]]:
-    """Return the alerts that the recorders of a state directory hold, in the order of sending.
+    """Return what the recorders of a state directory hold, in the order of sending: a line for each message.
 
     Raises:
         worker.errors.LedgerUnusable: their file holds something else, or cannot be read.
@@ -245,12 +244,13 @@ def _line(path: Path, number: int, line: bytes) -> dict[str, Any]:
         alert = json.loads(line)
     except ValueError:
         alert = None
-    if not isinstance(alert, dict) or not alert.keys() >= _COMPARED:
+    if not is_line(alert):
         raise LedgerUnusable(
             f"{path}:{number}: is not a line that a replay writes; move the file away with its ledger, "
             "or choose another --state"
         )
-    return alert
+    found: dict[str, Any] = alert
+    return found
 
 
 @contextmanager

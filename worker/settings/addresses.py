@@ -38,6 +38,30 @@ def web_url(value: str) -> str:
     return value
 
 
+def service_url(value: str) -> str:
+    """Return ``value``, an http(s) URL to which paths are added; an empty one is none and comes back.
+
+    Raises:
+        ValueError: It is neither, ends with a slash, or has a query or a fragment; the text never shows the URL.
+    """
+    if value:
+        web_url(value)
+    if value.endswith("/") or "?" in value or "#" in value:
+        raise ValueError("expected a URL without a slash at its end, a query (?) or a fragment (#)")
+    return value
+
+
+def notify_url(value: str) -> str:
+    """Return ``value``, a URL with any scheme, as those of Apprise (https://github.com/caronc/apprise/wiki).
+
+    Raises:
+        ValueError: It is none; the text never shows it, since such URLs hold passwords and tokens.
+    """
+    if not urlsplit_scheme(value) or _UNPRINTABLE.search(value):
+        raise ValueError("expected a URL of Apprise such as mailto://user:password@example.org")
+    return value
+
+
 def read_back(value: str) -> str:
     """Return ``value``, an http(s) URL with ``{alert}`` in its path or query; an empty one is none and comes back.
 

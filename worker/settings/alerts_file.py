@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated
 
 from pydantic import Field
 
-from worker.alerts.policy import Policy, Route
+from worker.alerts.policy import Policy, Recipient, Route
 from worker.channels.config import ChannelConfig
 from worker.errors import Problem
 from worker.settings.document import Document, Keys
 from worker.settings.fields import (
     AtLeastZero,
+    DigestTimes,
     Id,
     Languages,
     Names,
     Networks,
+    NotifyUrls,
     Pause,
     QuietHours,
     ReadBack,
+    Secrets,
     Shape,
     Text,
     Texts,
@@ -30,7 +33,6 @@ from worker.settings.fields import (
     choice,
     well_made_secret,
 )
-from worker.settings.not_yet import NOT_YET_SENT
 from worker.settings.part import Part, Placed
 from worker.settings.shape import check_shape, label
 from worker.settings.words import did_you_mean, kind, listed, shown
@@ -38,8 +40,26 @@ from worker.settings.words import did_you_mean, kind, listed, shown
 _FOLLOW_UP = choice("development", "every", "never")
 
 
+class _Policy(Shape):
+    group_wait: Pause = timedelta(seconds=30)
+    follow_up: Annotated[str, _FOLLOW_UP] = "development"
+    min_gap: Pause = timedelta(minutes=30)
+    per_hour: AtLeastZero = 20
+    quiet_hours: QuietHours = ""
+    digest: DigestTimes = ""
+    on_unknown: Annotated[str, choice("hold", "resend")] = "hold"
+
+
 class _Channel(Shape):
     type: str
+    #: Its keys go before those of the policy of all channels.
+    policy: _Policy | None = None
+    fallback: Text | None = None
+
+    @property
+    def gathers(self) -> bool:
+        """Whether it can neither thread nor edit."""
+        return False
 
 
 class _Terminal(_Channel):
@@ -54,15 +74,31 @@ class _Slack(_Channel):
     token: Text | None = None
     channel: Text | None = None
     webhook_url: Url | None = None
+    #: Where the Web API of another kind of Slack is, such as GovSlack's https://slack-gov.com/api.
+    api_url: Url | None = None
     allow_private: Networks = False
+
+    @property
+    def gathers(self) -> bool:
+        """An incoming webhook does not say what it has posted (https://docs.slack.dev/messaging)."""
+        return self.webhook_url is not None
 
 
 class _Webhook(_Channel):
     url: Url
-    secret: str = ""
+    secret: Secrets = ""
     read_back: ReadBack = ""
     allow_private: Networks = False
     format: Annotated[str, choice("standard", "cloudevents")] = "standard"
+
+
+class _Apprise(_Channel):
+    url: NotifyUrls
+
+    @property
+    def gathers(self) -> bool:
+        """Mail and the like: what was sent is sent."""
+        return True
 
 
 _TYPES: Mapping[str, type[_Channel]] = {
@@ -70,6 +106,7 @@ _TYPES: Mapping[str, type[_Channel]] = {
     "file": _FileChannel,
     "slack": _Slack,
     "webhook": _Webhook,
+    "apprise": _Apprise,
 }
 
 
@@ -84,15 +121,6 @@ class _Route(Shape):
     channels: Names = Field(default_factory=list)
 
 
-class _Policy(Shape):
-    group_wait: Pause = timedelta(seconds=30)
-    follow_up: Annotated[str, _FOLLOW_UP] = "development"
-    min_gap: Pause = timedelta(minutes=30)
-    per_hour: AtLeastZero = 20
-    quiet_hours: QuietHours = ""
-    digest: str = ""
-
-
 class _File(Shape):
     channels: dict[str, object] | None = None
     routes: list[object] | None = None
@@ -104,6 +132,8 @@ class Alerts:
     """What ``alerts.yaml`` says, as far as it is right."""
 
     channels: Mapping[str, ChannelConfig]
+    #: The same channels, as decisions about alerts know them.
+    recipients: Mapping[str, Recipient]
     routes: tuple[Placed[Route], ...]
     policy: Policy
     #: The ids of all channels, the wrong ones too, so that what refers to them is not called wrong as well.
@@ -122,23 +152,27 @@ def read_alerts(document: Document) -> Part[Alerts]:
     channels, wrong = _channels(document, file)
     policy, wrong_policy = _policy(document) if "policy" not in checked.dropped else (Policy(), ())
     routes, wrong_routes = _routes(document, file, tuple(channels))
+    names = frozenset(channels) | frozenset(file.channels or ())
     return Part(
         document=document,
         value=Alerts(
-            channels=channels,
+            channels={name: _config(name, shape) for name, shape in channels.items()},
+            recipients={name: _recipient(name, shape, policy) for name, shape in channels.items()},
             routes=routes,
             policy=policy,
-            names=frozenset(channels) | frozenset(file.channels or ()),
+            names=names,
         ),
-        problems=(*problems, *wrong, *wrong_policy, *wrong_routes),
-        warnings=tuple(warning for channel in channels.values() for warning in _channel_warnings(document, channel)),
+        problems=(*problems, *wrong, *wrong_policy, *wrong_routes, *_fallback_problems(document, channels, names)),
+        warnings=tuple(
+            warning for name, shape in channels.items() for warning in _channel_warnings(document, name, shape)
+        ),
     )
 
 
-def _channels(document: Document, file: _File) -> tuple[dict[str, ChannelConfig], tuple[Problem, ...]]:
+def _channels(document: Document, file: _File) -> tuple[dict[str, _Channel], tuple[Problem, ...]]:
     if file.channels is None:
-        return {"screen": ChannelConfig(id="screen", type="terminal")}, ()
-    channels: dict[str, ChannelConfig] = {}
+        return {"screen": _Terminal(type="terminal")}, ()
+    channels: dict[str, _Channel] = {}
     problems: list[Problem] = []
     for name in file.channels:
         channel, wrong = _channel(document, name)
@@ -148,7 +182,7 @@ def _channels(document: Document, file: _File) -> tuple[dict[str, ChannelConfig]
     return channels, tuple(problems)
 
 
-def _channel(document: Document, name: str) -> tuple[ChannelConfig | None, tuple[Problem, ...]]:
+def _channel(document: Document, name: str) -> tuple[_Channel | None, tuple[Problem, ...]]:
     keys: Keys = ("channels", name)
     try:
         check_id(name)
@@ -163,8 +197,41 @@ def _channel(document: Document, name: str) -> tuple[ChannelConfig | None, tuple
         return None, checked.problems
     if wrong := _slack_problems(document, keys, checked.value):
         return None, wrong
-    options = checked.value.model_dump(exclude={"type"}, exclude_none=True)
-    return ChannelConfig(id=name, type=checked.value.type, options=options), ()
+    return checked.value, ()
+
+
+def _config(name: str, shape: _Channel) -> ChannelConfig:
+    options = shape.model_dump(exclude=set(_Channel.model_fields), exclude_none=True)
+    return ChannelConfig(id=name, type=shape.type, options=options)
+
+
+def _recipient(name: str, shape: _Channel, policy: Policy) -> Recipient:
+    own = shape.policy.model_dump(exclude_unset=True) if shape.policy else {}
+    return Recipient(id=name, policy=replace(policy, **own), gathers=shape.gathers, fallback=shape.fallback or "")
+
+
+def _fallback_problems(
+    document: Document, channels: Mapping[str, _Channel], names: Collection[str]
+) -> Iterable[Problem]:
+    """Yield what is wrong with the channels that others name to stand in for them."""
+    for name, shape in channels.items():
+        keys: Keys = ("channels", name, "fallback")
+        if shape.fallback is None or document.broken(keys):
+            continue
+        if shape.fallback not in names:
+            hint = did_you_mean(shape.fallback, names) or f"; alerts.yaml defines {listed(sorted(names), 'and')}"
+            yield document.problem(keys, f"fallback: no channel is called {shown(shape.fallback)}{hint}")
+        elif (circle := _circle(name, channels)) and name == next(one for one in channels if one in circle):
+            way = " to ".join([*circle, name])
+            yield document.problem(keys, f"fallback: leads from {way}; one of them must have none, or another")
+
+
+def _circle(name: str, channels: Mapping[str, _Channel]) -> list[str]:
+    """Return the channels by way of which a channel stands in for itself, itself first; none when it does not."""
+    way = [name]
+    while (shape := channels.get(way[-1])) and shape.fallback and shape.fallback not in way:
+        way.append(shape.fallback)
+    return way if shape and shape.fallback == name else []
 
 
 def _wrong_type(document: Document, keys: Keys, given: object) -> tuple[Problem, ...]:
@@ -196,18 +263,17 @@ def _slack_problems(document: Document, keys: Keys, channel: _Channel) -> tuple[
     return (document.problem(keys, f"{label(keys)}: {message}", on_key=True),)
 
 
-def _channel_warnings(document: Document, channel: ChannelConfig) -> tuple[Problem, ...]:
-    keys: Keys = ("channels", channel.id)
-    messages = []
-    if channel.type in NOT_YET_SENT:
-        messages.append(f"type {channel.type} is accepted but not sent to by this version")
-    if channel.type == "webhook":
-        secret = str(channel.options["secret"])
-        if not secret:
-            messages.append("without a secret its messages are not signed; receivers cannot tell who sent them")
-        elif not well_made_secret(secret):
-            messages.append("secret is not of the form of Standard Webhooks: whsec_ and 24 to 64 bytes in base64")
-    return tuple(document.problem(keys, f"channel {channel.id}: {m}", on_key=True) for m in messages)
+def _channel_warnings(document: Document, name: str, channel: _Channel) -> tuple[Problem, ...]:
+    if not isinstance(channel, _Webhook):
+        return ()
+    secrets = channel.secret if isinstance(channel.secret, tuple) else (channel.secret,)
+    if not any(secrets):
+        message = "without a secret its messages are not signed; receivers cannot tell who sent them"
+    elif not all(map(well_made_secret, secrets)):
+        message = "secret is not of the form of Standard Webhooks: whsec_ and 24 to 64 bytes in base64"
+    else:
+        return ()
+    return (document.problem(("channels", name), f"channel {name}: {message}", on_key=True),)
 
 
 def _policy(document: Document) -> tuple[Policy, tuple[Problem, ...]]:

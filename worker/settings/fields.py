@@ -32,6 +32,7 @@ _WHOLE = re.compile(r"[-+]?[0-9]{1,15}")
 _NUMBER = re.compile(r"[-+]?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 _WILD = re.compile(r"[*?\[]")
 _LONGEST_ID = 200
+_EMPTY_LIST = "expected text, or a list of texts, found an empty one"
 
 
 class Shape(BaseModel):
@@ -169,6 +170,21 @@ def _header_value(value: str) -> str:
     return value.strip()
 
 
+def _text_or_texts(check: Callable[[str], str]) -> Callable[[object], str | tuple[str, ...]]:
+    """Return ``check`` for a text, or for each text of a list, none of which may be empty."""
+
+    def checked(value: object) -> str | tuple[str, ...]:
+        texts = value if isinstance(value, list) else []
+        if not isinstance(value, str) and (not texts or not all(isinstance(text, str) for text in texts)):
+            raise said(f"expected text, or a list of texts, found {_short(value)}" if value != [] else _EMPTY_LIST)
+        try:
+            return check(value) if isinstance(value, str) else tuple(check(_not_empty(text)) for text in texts)
+        except ValueError as error:
+            raise said(str(error)) from None
+
+    return checked
+
+
 def _networks(value: object) -> bool | tuple[str, ...]:
     value = _boolean(value)
     if isinstance(value, bool):
@@ -241,6 +257,9 @@ Language = Annotated[str, _text(languages.code)]
 Languages = Annotated[list[Language], BeforeValidator(_one_or_many)]
 Url = Annotated[str, _text(addresses.web_url)]
 OptionalUrl = Annotated[str, _text(lambda value: value and addresses.web_url(value))]
+ServiceUrl = Annotated[str, _text(addresses.service_url)]
+NotifyUrls = Annotated[str | tuple[str, ...], PlainValidator(_text_or_texts(addresses.notify_url))]
+Secrets = Annotated[str | tuple[str, ...], PlainValidator(_text_or_texts(str))]
 ReadBack = Annotated[str, _text(addresses.read_back)]
 Broker = Annotated[str, _text(addresses.broker)]
 Ledger = Annotated[str, _text(addresses.ledger)]
@@ -250,6 +269,7 @@ Verifier = Annotated[str, _text(models.verifier), _text(_not_empty)]
 Networks = Annotated[bool | tuple[str, ...], PlainValidator(_networks)]
 FirstPoll = Annotated[str | timedelta, PlainValidator(_first_poll)]
 QuietHours = Annotated[str, _text(hours.quiet_hours)]
+DigestTimes = Annotated[str, _text(hours.digest)]
 Headers = dict[Annotated[str, _text(_header_name)], Annotated[str, _text(_header_value)]]
 HeaderValue = Annotated[Text, _text(_header_value)]
 Port = Annotated[Whole, Field(ge=1, le=65_535)]

@@ -178,6 +178,7 @@ def _surveyed(
         feeds=tuple(feed.value for feed in feeds.value),
         service=service.value,
         channels=alerts.value.channels,
+        recipients=alerts.value.recipients,
         routes=tuple(route.value for route in alerts.value.routes),
         policy=alerts.value.policy,
         topics=tuple(topic.value for topic in topics.value.whole),

@@ -10,9 +10,6 @@ from worker.errors import Problem
 from worker.settings.document import Document, Keys
 from worker.settings.shape import label
 
-#: Types of channel that are checked and recorded, and to which nothing is sent.
-NOT_YET_SENT: Final = frozenset({"slack"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Later:
@@ -29,7 +26,6 @@ NOT_YET: Final[Mapping[str, tuple[_Later, ...]]] = {
         _Later(keys=("heartbeat", "url"), quiet=("",), instead="nothing is called"),
         _Later(keys=("heartbeat", "every"), quiet=("5m", "300s", 300), instead="nothing is called"),
     ),
-    "alerts.yaml": (_Later(keys=("policy", "digest"), quiet=("",), instead="alerts are sent one by one"),),
 }
 
 

@@ -27,6 +27,7 @@ from worker.settings.fields import (
     OptionalUrl,
     Pause,
     Port,
+    ServiceUrl,
     Shape,
     Size,
     Span,
@@ -79,6 +80,7 @@ class _Meaning(Shape):
 class _Console(Shape):
     listen: Listen = "127.0.0.1:8484"
     token: str | None = None
+    url: ServiceUrl = ""
 
 
 class _Retention(Shape):
@@ -135,7 +137,7 @@ def _service(file: _File, env: Mapping[str, str]) -> Service:
             verifier=file.meaning.verifier,
             judge=Judge(**judge.model_dump()) if judge else None,
         ),
-        console=Console(host=host, port=port, token=_token(file.console, env)),
+        console=Console(host=host, port=port, token=_token(file.console, env), url=file.console.url),
         retention=Retention(**file.retention.model_dump()),
         heartbeat=Heartbeat(**file.heartbeat.model_dump()),
     )

@@ -26,6 +26,7 @@ from worker.settings.fields import (
     choice,
 )
 from worker.settings.part import Part, Placed
+from worker.settings.refining import refining_problems
 from worker.settings.rules import rule_problems
 from worker.settings.shape import Checked, check_shape, repeated
 from worker.settings.words import listed
@@ -67,6 +68,7 @@ class _Topic(Shape):
     outlets: Names = Field(default_factory=list)
     channels: Names = Field(default_factory=list)
     urgent: Flag = False
+    refines: Names = Field(default_factory=list)
     examples: _Examples = Field(default_factory=_Examples)
 
 
@@ -98,15 +100,17 @@ def read_topics(document: Document) -> Part[Topics]:
     named = [(topic, shape) for topic, shape in topics if topic.value.id]
     ids = [(topic.value.id, (*topic.keys, "id")) for topic, shape in named if "id" not in shape.dropped]
     whole = tuple(topic for topic, shape in named if not shape.dropped)
+    names = _names(document, places, ids)
     return Part(
         document=document,
-        value=Topics(topics=tuple(topic for topic, _ in named), whole=whole, names=_names(document, places, ids)),
+        value=Topics(topics=tuple(topic for topic, _ in named), whole=whole, names=names),
         problems=(
             *document.problems,
             *(_top_problems(document) if base else ()),
             *(problem for _, shape in found for problem in shape.problems),
             *(problem for topic, shape in topics for problem in _rule_problems(document, topic, shape)),
             *repeated(document, ids, "topic"),
+            *refining_problems(document, [topic for topic, _ in named], names),
         ),
         warnings=(),
     )
@@ -144,6 +148,7 @@ def _topic(shape: _Topic) -> Topic:
         outlets=tuple(shape.outlets),
         channels=tuple(shape.channels),
         urgent=shape.urgent,
+        refines=tuple(shape.refines),
         examples_match=tuple(shape.examples.match),
         examples_ignore=tuple(shape.examples.ignore),
     )

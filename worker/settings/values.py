@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import worker
-from worker.alerts.policy import Policy, Route
+from worker.alerts.policy import Policy, Recipient, Route
 from worker.channels.config import ChannelConfig
 from worker.errors import Problem
 from worker.feeds.polling import Polling
@@ -40,11 +40,13 @@ class Meaning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
-    """Where the console listens, and the token that it asks for."""
+    """Where the console listens, the token that it asks for, and where readers find it."""
 
     host: str = "127.0.0.1"
     port: int = 8484
     token: str = field(default="", repr=False)
+    #: Where those who read alerts reach it, without a slash at its end; empty when they do not.
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,8 @@ class Settings:
     feeds: tuple[Feed, ...] = ()
     service: Service = field(default_factory=Service)
     channels: Mapping[str, ChannelConfig] = field(default_factory=dict)
+    #: The same channels, as decisions about alerts know them.
+    recipients: Mapping[str, Recipient] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
     policy: Policy = field(default_factory=Policy)
     topics: tuple[Topic, ...] = ()

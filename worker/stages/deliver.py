@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Final
 
-from worker.alerts.quotes import quotes
-from worker.channels.base import Channel, Doubtful
-from worker.errors import Retryable, Unusable
-from worker.ledger import dead, messages, outbox
-from worker.ledger.engine import Transaction
-from worker.ledger.leases import MAX_ATTEMPTS, Claim, LeaseLost, retry_at
-from worker.ledger.persist import WAITS, persist
-from worker.model import Alert, Delivery, Message, Reason
+from worker.errors import WirewatchError
+from worker.ledger import channels, outbox
+from worker.ledger.channels import ChannelState
+from worker.ledger.leases import Claim
+from worker.ledger.outbox import Due
+from worker.ledger.persist import WAITS
+from worker.model import Reason
 from worker.stages.pipeline import Outcome, Pipeline, logged
+from worker.stages.sending import Sending
+from worker.stages.ways import enable_changed, way
 
+_log = logging.getLogger("wirewatch")
 BATCH = 10
+#: How often a claim asks for others in the place of alerts whose channel wants to be left alone.
+_ROUNDS: Final = 20
 
-Claimed = Claim[tuple[Alert, datetime | None]]
-T = TypeVar("T")
+Claimed = Claim[Due]
 
 
 def run(p: Pipeline, *, now: datetime, limit: int = BATCH) -> list[Outcome]:
@@ -38,12 +41,78 @@ def run(p: Pipeline, *, now: datetime, limit: int = BATCH) -> list[Outcome]:
 def claim(p: Pipeline, *, now: datetime, limit: int = BATCH) -> tuple[list[Claimed], list[Outcome]]:
     """Return at most ``limit`` alerts to be sent, and no outcomes: every end of an alert is for ``do``.
 
+    An alert whose channel is to be left alone for now, or takes nothing, goes back without a charge, and others are
+    claimed in its place.
+
     Raises:
         worker.stages.pipeline.Outdated: another configuration is in force; nothing was claimed.
     """
+    admitted: list[Claimed] = []
+    places: dict[str, datetime] = {}
+    for _ in range(_ROUNDS):
+        wanted = limit - len(admitted)
+        try:
+            some, back = _claim(p, places, now=now, limit=wanted)
+        except WirewatchError:
+            if admitted:  # it is said at the next claim; these are in hand
+                break
+            raise
+        admitted += some
+        # One whose lease ran out comes alone; and fewer than were asked for are all that there are.
+        if not back or len(some) + back < wanted:
+            break
+    return admitted, []
+
+
+def _claim(p: Pipeline, places: dict[str, datetime], *, now: datetime, limit: int) -> tuple[list[Claimed], int]:
+    """Return what ``claim`` does of one look, and how many alerts went back."""
+    admitted: list[Claimed] = []
+    parked: set[str] = set()
     with p.ledger.write() as t:
         p.must_be_in_force(t)
-        return outbox.claim(t, now=now, limit=limit), []
+        states = enable_changed(t, p, now=now)
+        claims = outbox.claim(t, now=now, limit=limit)
+        for one in claims:
+            waits = _waits(p, states, places, one, now=now)
+            if waits is None:
+                admitted.append(one)
+                continue
+            until, reason = waits
+            outbox.wait(t, one, until=until, reason=reason)
+            if reason is Reason.CHANNEL_DISABLED:
+                parked.add(one.value.alert.channel_id)
+        for channel_id in parked:
+            channels.park(t, channel_id, now=now)
+    back = len(claims) - len(admitted)
+    if back:
+        _log.debug("deliver verdict=%s alerts=%d", Reason.CHANNEL_WAITS, back)
+    return admitted, back
+
+
+def _waits(
+    p: Pipeline,
+    states: Mapping[str, ChannelState],
+    places: dict[str, datetime],
+    one: Claimed,
+    *,
+    now: datetime,
+) -> tuple[datetime, Reason] | None:
+    """Return until when an alert goes back and why, ``None`` when it may be sent now.
+
+    ``places`` has for each channel that leaves gaps when the next of this claim may be sent; it is not yet taken.
+    """
+    alert = one.value.alert
+    if alert.channel_id not in p.channels:
+        return None
+    by = way(p, states, alert.channel_id, now=now)
+    if by.disabled:
+        # What is in doubt is resolved all the same: it would be a doubt that nobody sees.
+        return None if one.value.started_at is not None else (now + channels.PARKED, Reason.CHANNEL_DISABLED)
+    gap = p.channels[by.channel_id].gap
+    place = max(by.until or now, places.get(by.channel_id, now))
+    if gap:
+        places[by.channel_id] = place + gap
+    return (place, Reason.CHANNEL_WAITS) if place > now else None
 
 
 def do(
@@ -63,7 +132,7 @@ def do(
         LedgerAway: the ledger is away for longer. What was begun is in doubt, and is resolved with the next claim.
         DiskFull: the same, for its disk.
     """
-    return _Sending(p=p, claim=one, now=now, waits=waits, sleep=sleep).outcome()
+    return Sending(p=p, claim=one, now=now, waits=waits, sleep=sleep).outcome()
 
 
 def record(p: Pipeline, done: Sequence[Outcome], *, now: datetime) -> list[Outcome]:  # noqa: ARG001 - as in every stage
@@ -75,136 +144,3 @@ def release(p: Pipeline, claims: Sequence[Claimed], *, now: datetime) -> None:  
     """Give back what was claimed and not begun; what was begun ends in ``do``, or is in doubt."""
     with p.ledger.write() as t:
         outbox.release(t, claims)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sending:
-    """One alert on its way."""
-
-    p: Pipeline
-    claim: Claimed
-    now: datetime
-    waits: Sequence[float]
-    sleep: Callable[[float], object]
-
-    @property
-    def _alert(self) -> Alert:
-        return self.claim.value[0]
-
-    def outcome(self) -> Outcome:
-        started_at = self.claim.value[1]
-        try:
-            channel = self.p.channels.get(self._alert.channel_id)
-            if channel is None:
-                return self._bury(f"channel {self._alert.channel_id} is configured no longer")
-            message = self._persist(self._message)
-            if message is None:
-                return self._bury("its article is no longer kept")
-            if started_at is not None and (ended := self._resolve_doubt(channel, message, started_at)) is not None:
-                return ended
-            if self.claim.attempt > MAX_ATTEMPTS:
-                return self._bury(f"not delivered in {MAX_ATTEMPTS} attempts")
-            return self._send(channel, message)
-        except LeaseLost as lost:
-            return Outcome(stage="deliver", subject=self._alert.key, reason=Reason.RETRY, detail=str(lost))
-
-    def _resolve_doubt(self, channel: Channel, message: Message, started_at: datetime) -> Outcome | None:
-        """Find out how an attempt ended whose worker died in it; ``None`` when the alert has surely not arrived.
-
-        Where nobody can tell, the alert is held and shown rather than sent twice.
-        """
-        found = channel.find(message, since=started_at)
-        if found.arrived is None:
-            return self._record(Reason.UNKNOWN, "its worker died while it was being sent")
-        if found.arrived:
-            said = "found at the receiver after its worker had died"
-            return self._record(Reason.DELIVERED, said, remote_id=found.remote_id)
-        return None
-
-    def _send(self, channel: Channel, message: Message) -> Outcome:
-        self._persist(self._begin)
-        try:
-            remote_id = channel.send(message, now=self.now)
-        except Retryable as error:
-            return self._again(error)
-        except Unusable as error:
-            return self._bury(str(error))
-        except Doubtful as error:
-            return self._record(Reason.UNKNOWN, str(error))
-        return self._record(Reason.DELIVERED, remote_id=remote_id)
-
-    def _message(self) -> Message | None:
-        topic = self.p.topics.get(self._alert.topic_id)
-        with self.p.ledger.read() as t:
-            shown = (topic.topic if topic else "") or self._alert.topic_id
-            message = messages.message(t, self._alert, topic=shown, now=self.now)
-        return message and replace(message, quotes=quotes(message.article, self._alert.evidence))
-
-    def _begin(self) -> None:
-        with self.p.ledger.write() as t:
-            outbox.begin(t, self.claim, now=self.now)
-
-    def _again(self, error: Retryable) -> Outcome:
-        if self.claim.attempt >= MAX_ATTEMPTS:
-            return self._bury(str(error))
-        due = retry_at(self.now, attempt=self.claim.attempt, jitter=self.p.jitter(), after=error.after)
-        return self._record(Reason.RETRY, str(error), due_at=due)
-
-    def _record(
-        self, outcome: Reason, detail: str = "", *, due_at: datetime | None = None, remote_id: str | None = None
-    ) -> Outcome:
-        ended = self._delivery(outcome, detail, remote_id)
-        self._write(lambda t: outbox.record(t, self.claim, ended, due_at=due_at), ended)
-        return self._outcome(ended)
-
-    def _bury(self, reason: str) -> Outcome:
-        ended = self._delivery(Reason.DEAD, reason)
-
-        def write(t: Transaction) -> None:
-            outbox.add_delivery(t, ended)
-            dead.bury(t, self.claim, kind="alert", subject=self._alert.key, reason=reason, now=self.now)
-
-        self._write(write, ended)
-        return self._outcome(ended)
-
-    def _write(self, write: Callable[[Transaction], None], ended: Delivery) -> None:
-        """Write how the attempt ended, once, also when the ledger goes away in the middle of a commit.
-
-        Raises:
-            LeaseLost: another worker has claimed the alert, or it was given back.
-        """
-
-        def attempt() -> None:
-            try:
-                with self.p.ledger.write() as t:
-                    write(t)
-            except LeaseLost:
-                # Lost to ourselves: the try before this one had come through, and only its answer was lost.
-                with self.p.ledger.read() as t:
-                    if not outbox.has_delivery(t, ended):
-                        raise
-
-        self._persist(attempt)
-
-    def _persist(self, write: Callable[[], T]) -> T:
-        return persist(write, waits=self.waits, sleep=self.sleep)
-
-    def _delivery(self, outcome: Reason, detail: str, remote_id: str | None = None) -> Delivery:
-        return Delivery(
-            alert_key=self._alert.key,
-            at=self.now,
-            attempt=self.claim.attempt,
-            outcome=outcome,
-            detail=detail,
-            remote_id=remote_id,
-        )
-
-    def _outcome(self, ended: Delivery) -> Outcome:
-        alert = self._alert
-        facts = {
-            "topic": alert.topic_id,
-            "story": alert.story_id,
-            "channel": alert.channel_id,
-            "role": alert.role.value,
-        }
-        return Outcome(stage="deliver", subject=alert.key, reason=ended.outcome, detail=ended.detail, facts=facts)

@@ -75,6 +75,8 @@ class Pipeline:
     readers: Readers = field(default_factory=Readers)
     #: Channels with a policy, a way of being told, or a fallback of their own.
     recipients: Mapping[str, Recipient] = field(default_factory=dict)
+    #: By id, what changes with the configuration of a channel: a disabled one gets a new chance with another one.
+    channel_versions: Mapping[str, str] = field(default_factory=dict)
     #: Where the console is for those who read alerts, without a slash at its end; empty when nobody said.
     console: str = ""
     #: That of the configuration in the ledger; ``None`` where it is not from there and holds whatever happens.

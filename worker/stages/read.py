@@ -21,6 +21,7 @@ from worker.ledger.engine import Transaction
 from worker.ledger.entries import Due
 from worker.ledger.leases import MAX_ATTEMPTS, Claim, LeaseLost, retry_at
 from worker.model import Article, Entry, Reason
+from worker.stages.correcting import correct, withdrawn_topics
 from worker.stages.pipeline import UNANSWERED, Outcome, Pipeline, logged
 from worker.stages.telling import tell
 from worker.url import canonical
@@ -316,10 +317,12 @@ def _take_in(p: Pipeline, claim: Claimed, reading: Reading, now: datetime) -> Ou
     matches = p.matcher.match(article)
     with p.ledger.write() as t:
         article = replace(article, id=_same_page(t, article) or article.id)
-        told = entries.matched_topics(t, article.id) if again else set()
+        told = entries.matched_topics(t, article.id) - withdrawn_topics(t, article.id) if again else set()
+        before = entries.get_article(t, article.id) if again else None
         added = entries.add_article(t, article, now=now)
-        if again and not added:
+        if before is not None:
             entries.change_article(t, article, now=now)
+            correct(t, p, before=before, after=article, matches=matches, now=now)
         reason = reading.source if added else Reason.EDITED if again else Reason.DUPLICATE
         _end(t, claim, reading, reason, article_id=article.id, now=now)
         fresh = [m for m in matches if m.topic_id not in told] if added or again else []

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count
 
-from worker.alerts.decisions import Decision, Told, decide, is_loud
-from worker.ledger import decided, entries
+from worker.alerts.decisions import Case, Decision, Rules, Told, decide
+from worker.alerts.digests import Slot, digest_alert
+from worker.alerts.refining import narrowest_first
+from worker.alerts.timing import is_loud
+from worker.ledger import decided, entries, silences
 from worker.ledger.engine import Transaction
-from worker.model import Article, Match, Role, Story
+from worker.model import Alert, Article, Match, Role
 from worker.stages.pipeline import Pipeline
 from worker.stages.placing import place
 
@@ -17,43 +21,83 @@ _HOUR = timedelta(hours=1)
 
 
 def tell(t: Transaction, p: Pipeline, article: Article, matches: Sequence[Match], *, now: datetime) -> Role:
-    """Join the article to its story, put the alerts that follow into the outbox, and return its role there."""
+    """Join the article to its story, put the alerts that follow into the outbox, and return its role there.
+
+    To be called in the transaction that records the article.
+    """
     story, role = place(t, p, article, now=now)
-    for found in matches:
-        found = replace(found, article_id=article.id)  # noqa: PLW2901 - it may be known under another address
-        entries.add_match(t, found, now=now)
-        for decision in _decide(t, p, article, found, story=story, role=role, now=now):
-            _record_decision(t, article, found, decision, now)
+    why = next((member.why for member in story.members if member.article_id == article.id), "")
+    rules = rules_of(t, p, now=now)
+    told = [Told(alert=d.alert, waits=d.waits, off=d.off) for d in decided.of_story(t, story.id)]
+    for found in narrowest_first(matches, p.topics):
+        match = replace(found, article_id=article.id)  # it may be known under another address
+        entries.add_match(t, match, now=now)
+        case = Case(match=match, article=article, story_id=story.id, role=role, why=why, told=told, now=now)
+        told += _tell(t, case, rules)
     return role
 
 
-def _decide(
-    t: Transaction, p: Pipeline, article: Article, found: Match, *, story: Story, role: Role, now: datetime
-) -> list[Decision]:
-    loud = [r for r in Role if is_loud(r, p.policy)]
-    return decide(
-        match=found,
-        article=article,
-        topic=p.topics[found.topic_id],
-        story=story,
-        role=role,
-        told=[Told(alert=a, waits=w) for a, w in decided.told(t, story_id=story.id, topic_id=found.topic_id)],
+def rules_of(t: Transaction, p: Pipeline, *, now: datetime) -> Rules:
+    """Return what decisions go by at this moment."""
+    return Rules(
+        topics=p.topics,
         routes=p.routes,
-        policy=p.policy,
-        due_times=lambda channel: decided.due_times(t, channel, since=now - _HOUR, roles=loud),
-        now=now,
+        recipient=p.recipient,
+        silences=silences.matching(t, now=now),
+        due_times=lambda channel: _due_times(t, p, channel, now),
+        digests=lambda channel: [
+            Slot(channel_id=channel, reason=digest.reason, due_at=digest.due_at, opened=digest.key)
+            for digest in decided.digests(t, channel)
+        ],
     )
 
 
-def _record_decision(t: Transaction, article: Article, found: Match, decision: Decision, now: datetime) -> None:
-    if decision.alert is not None:
-        decided.add(t, decision.alert)
+def _due_times(t: Transaction, p: Pipeline, channel: str, now: datetime) -> Sequence[datetime]:
+    loud = [role for role in Role if is_loud(role, p.recipient(channel).policy)]
+    return decided.due_times(t, channel, since=now - _HOUR, roles=loud)
+
+
+def _tell(t: Transaction, case: Case, rules: Rules) -> list[Told]:
+    """Record what is decided of one match, and return the alerts that were added."""
+    decisions = decide(case, rules)
+    if late := [d.into for d in decisions if d.into and not decided.lock_waiting(t, d.into)]:
+        # They were begun since we looked, and will count this article no more: so they have been told.
+        told = [replace(one, waits=one.waits and one.alert not in late) for one in case.told]
+        return _tell(t, replace(case, told=told), rules)
+    recorded = [_record(t, case, decision) for decision in decisions]
+    return [one for one in recorded if one is not None]
+
+
+def _record(t: Transaction, case: Case, decision: Decision) -> Told | None:
+    alert = decision.alert
+    if alert and decision.slot:
+        alert = gathered(t, alert, decision.slot, now=case.now)
+    if alert:
+        decided.add(t, alert)
+    about = alert or decision.into
     decided.add_decision(
         t,
-        article_id=article.id,
-        topic_id=found.topic_id,
+        article_id=case.article.id,
+        topic_id=case.match.topic_id,
         channel_id=decision.channel_id,
         reason=decision.reason,
-        alert_key=decision.alert.key if decision.alert else None,
-        now=now,
+        detail=decision.detail,
+        alert_key=about.key if about else None,
+        now=case.now,
     )
+    return Told(alert=alert, waits=True) if alert else None
+
+
+def gathered(t: Transaction, alert: Alert, slot: Slot, *, now: datetime) -> Alert:
+    """Return an alert as one to be told in the digest of ``slot``, which is open and is kept so until the commit.
+
+    Where the digest of the slot was taken up already, another one is opened for it.
+    """
+    return replace(alert, digest=_opened(t, slot, now), due_at=slot.due_at, reason=slot.reason)
+
+
+def _opened(t: Transaction, slot: Slot, now: datetime) -> str:
+    if slot.opened and decided.lock_digest(t, slot.opened):
+        return slot.opened
+    digests = (digest_alert(slot, number=number, now=now) for number in count())
+    return next(digest.key for digest in digests if decided.open_digest(t, digest))
