@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.builders import NOON, at
-from tests.pipeline.conftest import House, item
-from tests.pipeline.test_stages import Moody, page, reasons
+from tests.pipeline.conftest import House
+from tests.pipeline.receivers import due, several
+from tests.pipeline.test_stages import Moody, reasons
 from worker.channels.base import Doubtful
 from worker.errors import DiskFull, LedgerAway, LedgerError, Retryable, Unusable
 from worker.ledger import dead, outbox, overview
@@ -26,15 +27,9 @@ _write = Ledger.write
 
 
 def ready(house: House, channel: Moody, *, count: int = 1) -> None:
-    """Put alerts about different things into the outbox, due at noon."""
+    """Put alerts about different stories into the outbox, due at noon."""
     house.change(channels={"screen": channel}, policy=replace(house.p.policy, group_wait=timedelta(0)))
-    house.web.feed(*(item(n) for n in range(count)))
-    for number in range(count):
-        subject = " ".join(f"{word}{number}" for word in ("Ostria", "Velmark", "harbour", "minister", "ferry"))
-        page(house, number, f"A missile was seen over {subject} on Wednesday. {subject} had been told of it before.")
-    house.poll(NOON)
-    while house.read(NOON):
-        pass
+    due(house, *several(count))
 
 
 class Trouble:

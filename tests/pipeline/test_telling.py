@@ -12,6 +12,7 @@ from sqlalchemy import text
 from tests.builders import NOON, at, topic
 from tests.pipeline.conftest import House, item
 from tests.pipeline.test_stages import HARVEST, MISSILES, PAGE, REWRITE
+from tests.service import invented
 from worker.alerts.policy import Policy, Recipient, Route
 from worker.channels.file import FileChannel
 from worker.ledger import decided, outbox, silences
@@ -21,16 +22,26 @@ from worker.stages.explain import explain
 
 _NONE = timedelta(0)
 #: One more report of what ``MISSILES`` and ``REWRITE`` tell.
+DAM = (
+    "A missile hit the Karvel dam in northern Kellia on Tuesday after three days of fighting, and at least 14 people "
+    "are missing, officials in Saltash said. Governor Ilse Brandt ordered the evacuation of 6,000 people from Lower "
+    "Saltash."
+)
+DAM_AGAIN = (
+    "Kellian rescuers searched for 14 missing people after the Karvel dam was broken by a missile. Governor Brandt said"
+    " the town of Lower Saltash had been evacuated, and that 6,000 residents were in shelters."
+)
 THIRD = (
-    "Off Velmark a missile was tested over the sea on Wednesday, according to the ministry of Ostria, which had told "
-    "the neighbours of its launch. Residents of the coast filmed a white trail; the flight took nine minutes."
+    "Residents of the coast filmed the white trail of a missile over Velmark on Wednesday. It was a test, and it went "
+    "well, said the ministry of Ostria; the flight over the sea took nine minutes, and fishermen had been warned."
 )
 
 
 def subject(number: int) -> str:
     """Return a page about something that no other page is about."""
-    names = " ".join(f"{word}{number}" for word in ("Ostria", "Velmark", "harbour", "minister", "ferry"))
-    return f"A missile was seen over {names} on Wednesday. {names} had been told of it before."
+    return (
+        f"A missile was seen over {invented.article(3, number).title.split()[-1]}. {invented.article(4, number).text}"
+    )
 
 
 def policy(house: House, *, gathers: bool = False, **changes: Any) -> None:
@@ -174,15 +185,11 @@ def test_every_channel_is_told_by_its_own_policy(house: House) -> None:
 def test_a_channel_that_cannot_thread_hears_of_follow_ups_in_a_digest(house: House) -> None:
     """First alerts come one by one; what follows on all stories comes together, min_gap after the first of it."""
     policy(house, gathers=True, follow_up="every", min_gap=timedelta(minutes=30))
-    publish(house, NOON, n1=MISSILES, n5=subject(5))
+    publish(house, NOON, n1=MISSILES, n5=DAM)
     house.deliver(NOON)
     assert told(house) == ["first", "first"]
-    report = (
-        "The ferry5 at Velmark5 did not leave harbour5 on Wednesday, and minister5 of Ostria5 said that a missile had "
-        "been seen there."
-    )
     publish(house, at(10), n1=MISSILES, n2=REWRITE)
-    publish(house, at(20), n2=REWRITE, n6=report)
+    publish(house, at(20), n2=REWRITE, n6=DAM_AGAIN)
     assert reasons(house, 2) == [("min-gap", "told with what else follows at 12:40 UTC")]
     assert reasons(house, 6) == reasons(house, 2)
     assert house.deliver(at(39)) == []
@@ -299,7 +306,7 @@ def test_a_narrower_topic_that_is_silenced_keeps_nothing_back(house: House) -> N
 # corrections
 
 
-SENTENCE = "A missile was seen over Ostria1 Velmark1 harbour1 minister1 ferry1 on Wednesday."
+SENTENCE = f"{subject(1).partition('.')[0]}."
 
 
 def test_a_title_that_was_changed_after_it_was_told_is_corrected(house: House) -> None:

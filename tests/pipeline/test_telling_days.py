@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.pipeline.test_stages import MISSILES, REWRITE
+from tests.service import invented
 from worker.build import open_replay_ledger
 from worker.ledger import silences
 from worker.ledger.engine import Ledger
@@ -49,20 +50,19 @@ channels:
 
 def crop(number: int) -> str:
     """Return a page about a harvest that no other page is about."""
-    names = " ".join(f"{word}{number}" for word in ("Orna", "Tulvek", "barley", "miller", "cooperative"))
-    return f"The harvest of {names} was weighed on Wednesday. {names} had never seen its like."
+    return f"The harvest was weighed. {invented.article(5, number).text}"
 
 
 def articles() -> list[dict[str, str]]:
     """Return what was published in two days, in UTC; Berlin is an hour ahead."""
-    burst = [(f"crop-{n}", f"Sheaf {n}", crop(n), FIRST + timedelta(hours=12)) for n in range(6)]
+    burst = [(f"crop-{n}", invented.article(6, n).title, crop(n), FIRST + timedelta(hours=12)) for n in range(6)]
     found = [
         ("rocket", "Rocket over the marshes", ROCKET, FIRST + timedelta(hours=10)),
         *burst,
         ("silenced", "Off Velmark", MISSILES, FIRST + timedelta(hours=15, minutes=10)),
         ("told", "Nine minutes", REWRITE, FIRST + timedelta(hours=16, minutes=30)),
-        ("night-1", "Sheaf 11", crop(11), FIRST + timedelta(hours=22, minutes=30)),
-        ("night-2", "Sheaf 12", crop(12), FIRST + timedelta(hours=22, minutes=40)),
+        ("night-1", invented.article(6, 11).title, crop(11), FIRST + timedelta(hours=22, minutes=30)),
+        ("night-2", invented.article(6, 12).title, crop(12), FIRST + timedelta(hours=22, minutes=40)),
     ]
     return [
         {

@@ -10,13 +10,11 @@ import socket
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import psutil
 import pytest
 from sqlalchemy import URL, delete, insert
@@ -35,9 +33,9 @@ from tests.service.receiver import Plan, Receiver, receiver
 from worker.articles.extraction import Extract, extract
 from worker.ledger import tables
 from worker.ledger.engine import Ledger, Transaction, open_file
-from worker.model import Article, Story, Topic
-from worker.stories import joining, rarity
-from worker.stories.features import features
+from worker.ledger.stories import memberships
+from worker.model import Article, Role, Topic
+from worker.stages.placing import Alone, place
 from worker.topics import compile_topics
 
 _MANY = 50
@@ -74,33 +72,15 @@ def read(number: int, seed: int = 1) -> Article:
 # Invented articles
 
 
-def test_a_thousand_invented_articles_are_a_thousand_stories() -> None:
+def test_a_thousand_invented_articles_are_a_thousand_stories(tmp_path: Path) -> None:
     """Joining takes no two of them for reports of one event, although all came out at once."""
-    weigh = rarity.load()
-    articles = [read(number) for number in range(1000)]
-    found = [features(article, rarity=weigh) for article in articles]
-    # A story of one is as near as its article, so that an article joins the nearest one or none.
-    near = (_products([one.lead for one in found]) + _products([one.names for one in found])) / 2
-    stories: list[Story] = []
-    for number, article in enumerate(articles):
-        nearest = np.argsort(near[number, :number])[-3:]
-        joined = joining.join(article, found[number], [stories[at] for at in nearest])
-        assert joined.role == "first"
-        assert joined.similarity == pytest.approx(max(near[number, :number], default=0.0))
-        assert joined.similarity < joining.JOIN / 2
-        stories.append(joined.story)
-    assert len({story.id for story in stories}) == 1000
-
-
-def _products(vectors: list[Mapping[str, float]]) -> np.ndarray[Any, Any]:
-    """Return the products of all pairs."""
-    often = Counter(term for vector in vectors for term in vector)
-    places = {term: place for place, term in enumerate(term for term, number in often.items() if number > 1)}
-    table = np.zeros((len(vectors), len(places)))
-    for row, vector in enumerate(vectors):
-        for term in vector.keys() & places.keys():
-            table[row, places[term]] = vector[term]
-    return table @ table.T
+    parts = Alone()
+    with closing(open_file(tmp_path / "stories.sqlite", durable=False)) as ledger, ledger.write() as t:
+        for number in range(1000):
+            place(t, parts, read(number), now=NOON)
+        found = memberships(t)
+    assert len(found) == 1000
+    assert {one.role for one in found.values()} == {Role.FIRST}
 
 
 def test_every_invented_article_matches_the_topic_and_is_read_whole_from_its_page() -> None:

@@ -167,7 +167,7 @@ def _quote(quote: Quote) -> RichTextQuoteElement:
     after = cut(after, after_room) if after_room > 1 else ""
     before_room = room - size(after)
     before = cut_before(before, before_room) if before_room > 1 else ""
-    parts = [_plain(before)] * bool(before) + [_bold(evidence)] + [_plain(after)] * bool(after)
+    parts = [_plain(before)] * bool(before) + [_bold(evidence)] * bool(evidence) + [_plain(after)] * bool(after)
     return RichTextQuoteElement(elements=parts)
 
 

@@ -99,7 +99,8 @@ def web_address(url: str) -> str:
 
     What ends a link in mrkdwn, or is no character of an address (RFC 3986 section 2), is percent-encoded.
     """
-    url = "".join(url.split())
+    # Control characters go as well: in front of a scheme, urlsplit and browsers do not see them.
+    url = "".join(character for character in "".join(url.split()) if character.isprintable())
     try:
         parts = urlsplit(url)
         known = parts.scheme.lower() in {"http", "https"} and bool(parts.hostname)

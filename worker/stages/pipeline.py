@@ -16,6 +16,9 @@ from worker.feeds.polling import Polling
 from worker.ledger import snapshots
 from worker.ledger.engine import Ledger, Transaction
 from worker.model import Article, Feed, Match, Reason, Topic
+from worker.stages.known import Known
+from worker.stories import model
+from worker.stories.model import Model
 from worker.web.gates import Gates, OpenGates
 from worker.web.response import Web
 
@@ -69,6 +72,10 @@ class Pipeline:
     channels: Mapping[str, Channel]
     #: Gives random numbers in 0..1, to spread what would happen at one moment.
     jitter: Callable[[], float]
+    #: Decides whether articles are about one event.
+    story_model: Model = field(default_factory=model.load)
+    #: What was read of stories before.
+    known: Known = field(default_factory=Known)
     #: How often a host may be asked; a recorded web does not care.
     gates: Gates = field(default_factory=OpenGates)
     #: What reads strangers' documents, in this process or in one that can be killed.

@@ -23,6 +23,7 @@ from worker.ledger.leases import MAX_ATTEMPTS, Claim, LeaseLost, retry_at
 from worker.model import Article, Entry, Reason
 from worker.stages.correcting import correct, withdrawn_topics
 from worker.stages.pipeline import UNANSWERED, Outcome, Pipeline, logged
+from worker.stages.placing import prepare
 from worker.stages.telling import tell
 from worker.url import canonical
 from worker.url import host as host_of
@@ -315,6 +316,8 @@ def _take_in(p: Pipeline, claim: Claimed, reading: Reading, now: datetime) -> Ou
         return _finish(p, claim, Reason.NO_TEXT, detail=reading.detail)
     article = _article(entry, reading, claim.value.first_seen_at)
     matches = p.matcher.match(article)
+    # Before the transaction: others wait for it, and this takes the longest.
+    prepared = prepare(p, article) if matches else None
     with p.ledger.write() as t:
         article = replace(article, id=_same_page(t, article) or article.id)
         told = entries.matched_topics(t, article.id) - withdrawn_topics(t, article.id) if again else set()
@@ -326,7 +329,7 @@ def _take_in(p: Pipeline, claim: Claimed, reading: Reading, now: datetime) -> Ou
         reason = reading.source if added else Reason.EDITED if again else Reason.DUPLICATE
         _end(t, claim, reading, reason, article_id=article.id, now=now)
         fresh = [m for m in matches if m.topic_id not in told] if added or again else []
-        role = tell(t, p, article, fresh, now=now) if fresh else None
+        role = tell(t, p, article, fresh, now=now, prepared=prepared) if fresh else None
     return Outcome(
         stage="read",
         subject=entry.url,

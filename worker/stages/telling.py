@@ -11,30 +11,50 @@ from worker.alerts.decisions import Case, Decision, Rules, Told, decide
 from worker.alerts.digests import Slot, digest_alert
 from worker.alerts.refining import narrowest_first
 from worker.alerts.timing import is_loud
-from worker.ledger import decided, entries, silences
+from worker.ledger import decided, entries, outbox, silences, stories
 from worker.ledger.engine import Transaction
-from worker.model import Alert, Article, Match, Role
+from worker.model import Alert, Article, Match, Role, alert_key
 from worker.stages.pipeline import Pipeline
-from worker.stages.placing import place
+from worker.stages.placing import Prepared, place
 
 _HOUR = timedelta(hours=1)
 
 
-def tell(t: Transaction, p: Pipeline, article: Article, matches: Sequence[Match], *, now: datetime) -> Role:
+def tell(
+    t: Transaction,
+    p: Pipeline,
+    article: Article,
+    matches: Sequence[Match],
+    *,
+    now: datetime,
+    prepared: Prepared | None = None,
+) -> Role:
     """Join the article to its story, put the alerts that follow into the outbox, and return its role there.
 
-    To be called in the transaction that records the article.
+    To be called in the transaction that records the article; ``prepared`` is what was thought of its story before. An
+    article that is put into another story by it, and of which nobody is told there, is told of as well.
     """
-    story, role = place(t, p, article, now=now)
-    why = next((member.why for member in story.members if member.article_id == article.id), "")
+    placed = place(t, p, article, now=now, prepared=prepared)
     rules = rules_of(t, p, now=now)
-    told = [Told(alert=d.alert, waits=d.waits, off=d.off) for d in decided.of_story(t, story.id)]
-    for found in narrowest_first(matches, p.topics):
-        match = replace(found, article_id=article.id)  # it may be known under another address
+    own = [replace(found, article_id=article.id) for found in matches]  # it may be known under another address
+    for match in own:
         entries.add_match(t, match, now=now)
-        case = Case(match=match, article=article, story_id=story.id, role=role, why=why, told=told, now=now)
-        told += _tell(t, case, rules)
-    return role
+    why = next((member.why for member in placed.story.members if member.article_id == article.id), "")
+    case = Case(story_id=placed.story.id, role=placed.role, why=why, article=article, told=(), match=own[0], now=now)
+    _tell_all(t, p, case, own, rules)
+    for match in placed.untold:
+        other, story_id = entries.get_article(t, match.article_id), stories.of_article(t, match.article_id)
+        if other and story_id and match.topic_id in p.topics:
+            case = Case(story_id=story_id, role=Role.REPORT, article=other, told=(), match=match, now=now)
+            _tell_all(t, p, case, [match], rules)
+    return placed.role
+
+
+def _tell_all(t: Transaction, p: Pipeline, case: Case, matches: Sequence[Match], rules: Rules) -> None:
+    """Record what is decided of all ``matches`` of one article, of which ``case`` is any."""
+    told = [Told(alert=d.alert, waits=d.waits, off=d.off) for d in decided.of_story(t, case.story_id)]
+    for match in narrowest_first(matches, p.topics):
+        told += _tell(t, replace(case, match=match, told=told), rules)
 
 
 def rules_of(t: Transaction, p: Pipeline, *, now: datetime) -> Rules:
@@ -73,7 +93,7 @@ def _record(t: Transaction, case: Case, decision: Decision) -> Told | None:
     if alert and decision.slot:
         alert = gathered(t, alert, decision.slot, now=case.now)
     if alert:
-        decided.add(t, alert)
+        alert = _added(t, alert)
     about = alert or decision.into
     decided.add_decision(
         t,
@@ -86,6 +106,26 @@ def _record(t: Transaction, case: Case, decision: Decision) -> Told | None:
         now=case.now,
     )
     return Told(alert=alert, waits=True) if alert else None
+
+
+def _added(t: Transaction, alert: Alert) -> Alert:
+    """Record an alert and return it, with another key where an alert that has left the story for another has its own.
+
+    Whoever was sent that knows it by its key.
+    """
+    wanted = alert
+    for number in count():
+        if decided.add(t, wanted) or _same_story(t, wanted):
+            return wanted
+        kind = f"{alert.role}:{alert.article_id}:{number}"
+        key = alert_key(topic_id=alert.topic_id, story_id=alert.story_id, channel_id=alert.channel_id, kind=kind)
+        wanted = replace(alert, key=key)
+    raise AssertionError("counting has no end")
+
+
+def _same_story(t: Transaction, alert: Alert) -> bool:
+    known = outbox.find(t, alert.key)
+    return known is not None and known.story_id == alert.story_id
 
 
 def gathered(t: Transaction, alert: Alert, slot: Slot, *, now: datetime) -> Alert:

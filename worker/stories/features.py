@@ -1,107 +1,235 @@
-"""What of an article is compared: its lead, its names and numbers, and its shingles."""
+"""What of an article is compared: its words and how rare they are, its names, numbers and days, and its shingles."""
 
 from __future__ import annotations
 
 import math
 import re
-import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from worker.model import Article
-from worker.text import fold, sentences, terms
+from worker.stories import names as naming
+from worker.stories.numbers import Number, numbers
+from worker.stories.shingles import hashes, shingles
+from worker.stories.statements import Statements, statements
+from worker.text import terms
 
-#: Words of title and text that make the lead, and of the text that are looked at for names.
-_LEAD_WORDS = 120
-_NAME_CHARACTERS = 6000
-#: Words in a shingle, and shingles kept of one article.
-_SHINGLE = 5
-_MAX_SHINGLES = 3000
-_TITLE_WEIGHT = 2
-_CAPITALISED = re.compile(r"[^\W\d_a-z][\w’'-]*")
-_NUMBER = re.compile(r"\d[\d.,]*")
-# Capitalised for grammar or custom, so no sign of who or where.
-_COMMON = (
-    "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July August "
-    "September October November December President Minister Prime Foreign Ministry Government Mr Mrs Ms Dr The A An "
-    "In On At By For Of To And But This That It He She They We I His Her Their Speaking According"
-)
-_NO_NAMES = frozenset(map(fold, _COMMON.split()))
+#: Words of the text that count as its lead, and words and characters that are looked at in all.
+LEAD_WORDS = 60
+_MOST_WORDS = 1500
+_MOST_CHARACTERS = 2_600
+#: Terms kept of one article: the ones that weigh most.
+_MOST_TERMS = 300
+_MOST_NUMBERS = 60
+#: Terms by which a story is found again.
+_KEY_TERMS = 24
+#: A term that is less rare than this says nothing about an event.
+_RARE_ENOUGH = 1.2
+_DAY = re.compile(r"\b(mon|tue|wed|thu|fri|sat|sun)(?:s|nes|rs|ur)?day\b", re.IGNORECASE)
+_WORDS_WITH_BLANKS = re.compile(rf"(?:\S+\s+){{0,{LEAD_WORDS - 1}}}\S*")
+_FEW = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
-    """The features of one article, as sparse vectors of length 1 and a set of shingle hashes."""
+    """The features of one article. What is kept in the ledger comes first; the rest is worked out from it."""
 
-    lead: Mapping[str, float]
-    names: Mapping[str, float]
-    shingles: frozenset[int]
+    #: Terms of title and text, each with its rarity; names are among them.
+    rarity: Mapping[str, float]
+    #: How often those terms stand there that stand there more than once; those of the title count twice.
+    counts: Mapping[str, int]
+    title: tuple[str, ...]
+    #: Terms of title and lead.
+    lead: tuple[str, ...]
+    names: tuple[str, ...]
+    #: Names of title and lead.
+    lead_names: tuple[str, ...]
+    #: How those names sound that nobody knows, so that they are found in another spelling.
+    sounds: Mapping[str, str]
+    #: How much each number weighs.
+    numbers: Mapping[str, float]
+    #: Numbers with what they count: "14 miner".
+    counted: tuple[str, ...]
+    #: The day of the week that the lead names first, or an empty string.
+    day: str
+    words: int
+    #: Facts in title and first sentences, and what the whole article has of their kind.
+    said: Statements
+    shingles: bytes = field(repr=False)
+
+    # Worked out:
+    #: Vectors of length 1.
+    lead_vector: Mapping[str, float] = field(init=False, repr=False, compare=False)
+    full_vector: Mapping[str, float] = field(init=False, repr=False, compare=False)
+    content_vector: Mapping[str, float] = field(init=False, repr=False, compare=False)
+    name_vector: Mapping[str, float] = field(init=False, repr=False, compare=False)
+    number_vector: Mapping[str, float] = field(init=False, repr=False, compare=False)
+    counted_vector: Mapping[str, float] = field(init=False, repr=False, compare=False)
+    #: Names and their rarity, with what rare ones sound like in the place of how they are spelled; and all terms.
+    heard: Mapping[str, float] = field(init=False, repr=False, compare=False)
+    lead_heard: frozenset[str] = field(init=False, repr=False, compare=False)
+    all_heard: frozenset[str] = field(init=False, repr=False, compare=False)
+    #: Squared rarities of what should be found again in a report of the same event.
+    title_weights: Mapping[str, float] = field(init=False, repr=False, compare=False)
+    lead_name_weights: Mapping[str, float] = field(init=False, repr=False, compare=False)
+    title_name_weights: Mapping[str, float] = field(init=False, repr=False, compare=False)
+    top_name_weights: Mapping[str, float] = field(init=False, repr=False, compare=False)
+    copied: frozenset[int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Work out what is compared."""
+        for name, value in _worked_out(self).items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def key_terms(self) -> tuple[str, ...]:
+        """The terms by which its story is found again, rarest first: those of title, lead and names."""
+        wanted = {*self.title, *self.lead, *self.names}
+        found = {self.sounds.get(term, term): self.rarity.get(term, 0.0) for term in wanted}
+        # A name weighs as much as the rarest word, and a word in the title more than one in the text.
+        titled = set(self.title)
+        ranked = sorted(found.items(), key=lambda pair: (-(pair[1] + (pair[0] in titled) * 0.5), pair[0]))
+        return tuple(term for term, rarity in ranked if rarity >= _RARE_ENOUGH)[:_KEY_TERMS]
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON values for the ledger."""
-        return {"lead": dict(self.lead), "names": dict(self.names), "shingles": sorted(self.shingles)}
+        """Return JSON values for the ledger; the shingles are kept beside them, as bytes."""
+        return {
+            "rarity": dict(self.rarity),
+            "counts": dict(self.counts),
+            "title": list(self.title),
+            "lead": list(self.lead),
+            "names": list(self.names),
+            "lead_names": list(self.lead_names),
+            "sounds": dict(self.sounds),
+            "numbers": dict(self.numbers),
+            "counted": list(self.counted),
+            "day": self.day,
+            "words": self.words,
+            "said": self.said.to_json(),
+        }
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Return what ``to_json`` gave."""
-        return cls(lead=values["lead"], names=values["names"], shingles=frozenset(values["shingles"]))
+    def from_json(cls, values: Mapping[str, Any], shingles: bytes) -> Self:
+        """Return what ``to_json`` gave. Values of an older version have no words, and resemble nothing."""
+        if "rarity" not in values:
+            return cls.nothing()
+        lists: dict[str, Any] = {key: tuple(values[key]) for key in ("title", "lead", "names", "lead_names", "counted")}
+        same = {key: values[key] for key in ("rarity", "counts", "sounds", "numbers", "day", "words")}
+        return cls(**lists, **same, said=Statements.from_json(values["said"]), shingles=shingles)
+
+    @classmethod
+    def nothing(cls) -> Self:
+        """Return the features of an article without words."""
+        empty: dict[str, Any] = dict.fromkeys(("title", "lead", "names", "lead_names", "counted"), ())
+        return cls(
+            **empty,
+            rarity={},
+            counts={},
+            sounds={},
+            numbers={},
+            day="",
+            words=0,
+            said=Statements.nothing(),
+            shingles=b"",
+        )
 
 
 def features(article: Article, *, rarity: Callable[[str], float]) -> Features:
     """Return the features of ``article``. Time is linear in its length, with a bound."""
-    title = terms(article.title, article.language)
-    body = terms(article.text, article.language)
-    lead = Counter(title * _TITLE_WEIGHT + body[:_LEAD_WORDS])
+    text, language = article.text[:_MOST_CHARACTERS], article.language
+    title, body = terms(article.title, language), terms(article.text, language)
+    lead = _lead(text)
+    #: Where the lead ends.
+    end = len(text) - len(text.lstrip()) + len(lead)
+    found = naming.names(article.title, text, language, rarity=rarity)
+    counts = Counter(title * 2 + body[:_MOST_WORDS])
+    rarities = {term: round(rarity(term), 2) for term in {*counts, *found}}
+    kept = _weightiest(rarities, counts)
+    whole = f"{article.title}.\n{text}"
+    numbered = list(numbers(whole, language))[:_MOST_NUMBERS]
+    day = _DAY.search(f"{article.title}. {lead}")
     return Features(
-        lead=_unit({term: (1 + math.log(count)) * rarity(term) for term, count in lead.items()}),
-        names=_unit({name: (1 + math.log(count)) * rarity(name) for name, count in _names(article).items()}),
-        shingles=_shingles(body),
+        rarity=kept,
+        counts={term: count for term, count in counts.items() if count > 1 and term in kept},
+        title=tuple(term for term in dict.fromkeys(title) if term in kept),
+        lead=tuple(term for term in dict.fromkeys(title + body[:LEAD_WORDS]) if term in kept),
+        names=tuple(term for term in found if term in kept),
+        lead_names=tuple(term for term, places in found.items() if term in kept and min(places) < end),
+        sounds=naming.sounds((term for term in found if term in kept), rarity=rarity),
+        numbers={number.key: round(_weight(number, rarity), 2) for number in numbered},
+        counted=tuple(dict.fromkeys(f"{n.key} {n.unit}" for n in numbered if n.unit and rarity(n.unit) > _RARE_ENOUGH)),
+        day=day[1].lower() if day else "",
+        words=len(title) + len(body),
+        said=statements(article.title, text, language),
+        shingles=shingles(body),
     )
 
 
-def _names(article: Article) -> Counter[str]:
-    """Return names and numbers with their counts; a word that begins a sentence counts only if seen elsewhere too."""
-    found, doubtful = Counter[str](), Counter[str]()
-    title_case = _is_title_case(article.title)
-    for part, every_word_doubtful in ((article.title, title_case), (article.text[:_NAME_CHARACTERS], False)):
-        starts = {start for start, _ in sentences(part)}
-        for word in _CAPITALISED.finditer(part):
-            term = fold(word.group(), article.language)
-            if term and word.group()[0].isupper() and term not in _NO_NAMES:
-                (doubtful if every_word_doubtful or word.start() in starts else found)[term] += 1
-        found.update("#" + number.group().strip(".,") for number in _NUMBER.finditer(part))
-    return found + Counter({term: count for term, count in doubtful.items() if term in found})
+def _lead(text: str) -> str:
+    found = _WORDS_WITH_BLANKS.match(text.lstrip())
+    return found.group() if found else ""
 
 
-def _is_title_case(title: str) -> bool:
-    words = [word for word in title.split() if word[:1].isalpha()]
-    return sum(word[0].isupper() for word in words) > len(words) / 2
+def _weightiest(rarities: Mapping[str, float], counts: Mapping[str, int]) -> dict[str, float]:
+    rare = {term: rarity for term, rarity in rarities.items() if rarity >= _RARE_ENOUGH}
+    if len(rare) <= _MOST_TERMS:
+        return rare
+    by_weight = sorted(rare, key=lambda term: (-rare[term] * _log(counts.get(term, 1)), term))[:_MOST_TERMS]
+    return {term: rare[term] for term in by_weight}
 
 
-def _shingles(words: list[str]) -> frozenset[int]:
-    # crc32 rather than hash(): the same in every process and run.
-    pieces = (" ".join(words[i : i + _SHINGLE]) for i in range(max(0, len(words) - _SHINGLE + 1)))
-    hashes = {zlib.crc32(piece.encode("utf-8", "surrogatepass")) for piece in pieces}
-    # Of a long text the smallest hashes: a sample that is the same share of every text.
-    return frozenset(sorted(hashes)[:_MAX_SHINGLES])
+def _weight(number: Number, rarity: Callable[[str], float]) -> float:
+    # Two and three stand in every article, 412,380 in those about one recall.
+    if number.value <= 2:  # noqa: PLR2004 - see above
+        return 0.3
+    return rarity(number.key) * (1.0 if number.value > _FEW else 0.6)
 
 
-def _unit(vector: dict[str, float]) -> dict[str, float]:
+def _log(count: int) -> float:
+    return 1 + math.log(count) if count else 1.0
+
+
+def _unit(vector: Mapping[str, float]) -> dict[str, float]:
     length = math.sqrt(sum(weight * weight for weight in vector.values()))
-    # Rounded so that the ledger's JSON is short; the same rounding happens before the first comparison.
-    return {term: round(weight / length, 5) for term, weight in vector.items() if weight > 0} if length else {}
+    return {term: weight / length for term, weight in vector.items()} if length else {}
+
+
+def _worked_out(f: Features) -> dict[str, Any]:
+    """Return the values of all fields that are not kept."""
+    rarity, sound = f.rarity, {name: f.sounds.get(name, name) for name in f.names}
+    weighted = {term: rare * _log(f.counts.get(term, 1)) for term, rare in rarity.items()}
+    title, names = set(f.title), set(f.names)
+    salience = {name: math.sqrt(f.counts.get(name, 1)) * rarity[name] for name in f.names}
+    salient = sorted(salience, key=lambda name: (-salience[name] * (1.5 if name in title else 1.0), name))[:_TOP]
+    return {
+        "lead_vector": _unit({term: rarity[term] * (_TWICE if term in title else 1.0) for term in f.lead}),
+        "full_vector": _unit(weighted),
+        "content_vector": _unit({t: w for t, w in weighted.items() if t not in names and not t.isdigit()}),
+        "name_vector": _unit({sound[name]: weighted[name] for name in f.names}),
+        "number_vector": _unit(f.numbers),
+        "counted_vector": _unit({pair: 1.0 + f.numbers.get(pair.split(" ", 1)[0], 0.0) for pair in f.counted}),
+        "heard": {sound[name]: rarity[name] for name in f.names},
+        "lead_heard": frozenset(sound[name] for name in f.lead_names),
+        "all_heard": frozenset(sound.get(term, term) for term in rarity),
+        "title_weights": {sound.get(term, term): rarity[term] ** 2 for term in f.title},
+        "lead_name_weights": {sound[name]: rarity[name] ** 2 for name in f.lead_names},
+        "title_name_weights": {sound[name]: rarity[name] ** 2 for name in f.names if name in title},
+        "top_name_weights": {sound[name]: salience[name] for name in salient},
+        "copied": hashes(f.shingles),
+    }
+
+
+_TOP = 6
+_TWICE = 1 + math.log(2)
 
 
 def cosine(a: Mapping[str, float], b: Mapping[str, float]) -> float:
     """Return the product of two vectors of length 1: 0 for nothing in common, 1 for the same."""
     if len(a) > len(b):
         a, b = b, a
-    return sum(weight * b.get(term, 0.0) for term, weight in a.items())
+    return sum((weight * b[term] for term, weight in a.items() if term in b), 0.0)
 
 
-def containment(a: frozenset[int], b: frozenset[int]) -> float:
-    """Return the share of the smaller set of shingles that the other holds too: 0..1, 0 when one is empty."""
-    smaller = min(len(a), len(b))
-    return len(a & b) / smaller if smaller else 0.0
+__all__: Sequence[str] = ["LEAD_WORDS", "Features", "cosine", "features"]

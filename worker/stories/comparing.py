@@ -1,0 +1,97 @@
+"""How alike two articles are, as figures of which a model makes one score.
+
+What two reports of one event share is a few rare words and names, and the day. What two look-alike events share is the
+kind of thing that happened, or who did it, but seldom both; and what one is about is only mentioned at the end of the
+other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+from worker.stories.features import Features, cosine
+
+#: Rarity from which a shared word counts, and from which a shared name counts fully.
+_WORD_COUNTS = 3.0
+#: The share that stands for "nothing to look for".
+_NEITHER = 0.3
+
+
+class Likeness(NamedTuple):
+    """How alike two articles are, the same both ways; every figure is about 0..1, and -1..0 for none."""
+
+    lead: float
+    full: float
+    #: Cosines of the words that are no names, of numbers, and of numbers with what they count.
+    content: float
+    numbers: float
+    counted: float
+    #: Names and content at once.
+    both: float
+    #: Logarithms of the summed squared rarity of shared names, and of shared words.
+    shared_names: float
+    shared_words: float
+    #: Shares of the names in title and lead of one that the other has: of the better side, and in title and lead only.
+    lead_names: float
+    lead_in_lead: float
+    #: The greatest share of such names that the other mentions further down only.
+    only_mentioned: float
+    #: Shares of the title's words, of both sides, and of its names.
+    title_least: float
+    title_most: float
+    title_names_least: float
+    title_names_most: float
+    #: Share of the most prominent names, of the worse side.
+    top_names: float
+    #: Both leads name the same day of the week; they name different ones.
+    same_day: float
+    other_day: float
+    #: Logarithm of the words of the shorter one: short articles share less.
+    length: float
+
+
+def compare(a: Features, b: Features) -> Likeness:
+    """Return how alike two articles are."""
+    content = cosine(a.content_vector, b.content_vector)
+    in_text = _share(a.lead_name_weights, b.all_heard), _share(b.lead_name_weights, a.all_heard)
+    in_lead = _share(a.lead_name_weights, b.lead_heard), _share(b.lead_name_weights, a.lead_heard)
+    title = _share(a.title_weights, b.all_heard), _share(b.title_weights, a.all_heard)
+    title_names = _share(a.title_name_weights, b.all_heard, 0.5), _share(b.title_name_weights, a.all_heard, 0.5)
+    return Likeness(
+        lead=cosine(a.lead_vector, b.lead_vector),
+        full=cosine(a.full_vector, b.full_vector),
+        content=content,
+        numbers=cosine(a.number_vector, b.number_vector),
+        counted=cosine(a.counted_vector, b.counted_vector),
+        both=math.sqrt(content * cosine(a.name_vector, b.name_vector)),
+        shared_names=_shared(a.heard, b.heard),
+        shared_words=_shared_words(a.rarity, b.rarity),
+        lead_names=max(in_text),
+        lead_in_lead=max(in_lead),
+        only_mentioned=max(in_text[0] - in_lead[0], in_text[1] - in_lead[1]),
+        title_least=min(title),
+        title_most=max(title),
+        title_names_least=min(title_names),
+        title_names_most=max(title_names),
+        top_names=min(_share(a.top_name_weights, b.all_heard), _share(b.top_name_weights, a.all_heard)),
+        same_day=float(bool(a.day) and a.day == b.day),
+        other_day=float(bool(a.day and b.day) and a.day != b.day),
+        length=math.log(max(1, min(a.words, b.words))) / 5,
+    )
+
+
+def _share(wanted: Mapping[str, float], found: AbstractSet[str], nothing: float = _NEITHER) -> float:
+    total = sum(wanted.values())
+    return sum(weight for term, weight in wanted.items() if term in found) / total if total else nothing
+
+
+def _shared(a: Mapping[str, float], b: Mapping[str, float]) -> float:
+    return math.log1p(sum(a[name] ** 2 for name in a.keys() & b.keys())) / 5
+
+
+def _shared_words(a: Mapping[str, float], b: Mapping[str, float]) -> float:
+    shared = (a[term] - _WORD_COUNTS for term in a.keys() & b.keys())
+    return math.log1p(sum(over * over for over in shared if over > 0)) / 5
