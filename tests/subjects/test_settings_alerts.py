@@ -293,6 +293,8 @@ def test_a_variable_that_is_not_set_is_the_only_thing_said_about_its_channel() -
         ("{type: apprise, url: 'json://x'}", []),
         (f"{{type: webhook, url: https://x, secret: {_SECRET}}}", []),
         (f"{{type: webhook, url: https://x, secret: {_SECRET}, format: cloudevents}}", []),
+        ("{type: slack, token: x, channel: C0123456789}", []),
+        ("{type: slack, token: x, channel: ops-room}", ["write its id"]),
         ("{type: webhook, url: https://x}", ["not signed"]),
         ("{type: webhook, url: https://x, secret: short}", ["whsec_"]),
         (f"{{type: webhook, url: https://x, secret: [{_SECRET}, {_SECRET}]}}", []),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -37,6 +38,8 @@ from worker.settings.part import Part, Placed
 from worker.settings.shape import check_shape, label
 from worker.settings.words import did_you_mean, kind, listed, shown
 
+#: Ids of public and private channels: https://docs.slack.dev/reference/objects/conversation-object.
+_SLACK_ID = re.compile(r"[CGD][A-Z0-9]{2,}")
 _FOLLOW_UP = choice("development", "every", "never")
 
 
@@ -264,16 +267,27 @@ def _slack_problems(document: Document, keys: Keys, channel: _Channel) -> tuple[
 
 
 def _channel_warnings(document: Document, name: str, channel: _Channel) -> tuple[Problem, ...]:
+    said = _doubtful_place(channel) if isinstance(channel, _Slack) else _unsigned(channel)
+    return (document.problem(("channels", name), f"channel {name}: {said}", on_key=True),) if said else ()
+
+
+def _doubtful_place(channel: _Slack) -> str:
+    """Return what is wrong with where a Slack app posts; empty when nothing is."""
+    if channel.channel is None or _SLACK_ID.fullmatch(channel.channel):
+        return ""
+    return "channel is a name; write its id (C0123456789), by which Slack can be asked for what may have arrived"
+
+
+def _unsigned(channel: _Channel) -> str:
+    """Return what is wrong with the secrets of a webhook; empty when nothing is."""
     if not isinstance(channel, _Webhook):
-        return ()
+        return ""
     secrets = channel.secret if isinstance(channel.secret, tuple) else (channel.secret,)
     if not any(secrets):
-        message = "without a secret its messages are not signed; receivers cannot tell who sent them"
-    elif not all(map(well_made_secret, secrets)):
-        message = "secret is not of the form of Standard Webhooks: whsec_ and 24 to 64 bytes in base64"
-    else:
-        return ()
-    return (document.problem(("channels", name), f"channel {name}: {message}", on_key=True),)
+        return "without a secret its messages are not signed; receivers cannot tell who sent them"
+    if not all(map(well_made_secret, secrets)):
+        return "secret is not of the form of Standard Webhooks: whsec_ and 24 to 64 bytes in base64"
+    return ""
 
 
 def _policy(document: Document) -> tuple[Policy, tuple[Problem, ...]]:

@@ -151,9 +151,18 @@ def _read(t: Transaction, known: Known, story_ids: Iterable[str]) -> tuple[list[
     return found, lambda member: ready[member.article_id]
 
 
+def _whole(joined: Joined, near: Iterable[Story]) -> Story:
+    """Return the story that was joined with its whole span: of a great one some members were not read."""
+    before = next((story for story in near if story.id == joined.story.id), joined.story)
+    if len(before.members) <= stories.COMPARED:
+        return joined.story
+    first, newest = min(before.first_at, joined.story.first_at), max(before.newest_at, joined.story.newest_at)
+    return replace(joined.story, first_at=first, newest_at=newest)
+
+
 def _write(t: Transaction, p: Parts, prepared: Prepared, *, turn: int, now: datetime) -> Placed:
     joined = prepared.joined
-    stories.save(t, joined.story, new=joined.member, now=now, turn=turn)
+    stories.save(t, _whole(joined, prepared.near), new=joined.member, now=now, turn=turn)
     postings.add(t, joined.member.article_id, prepared.mine.key_terms, at=joined.member.published_at)
     p.known.add(joined.member.article_id, now, prepared.mine)
     untold: Sequence[Match] = ()
