@@ -326,6 +326,35 @@ def test_an_older_story_is_linked_and_not_joined(either_ledger: Ledger) -> None:
     assert placed(either_ledger, far)[0].linked is None
 
 
+def test_a_story_that_still_goes_on_is_no_earlier_one(either_ledger: Ledger) -> None:
+    """Of one that is found by an old article only, the newest counts."""
+    one, two = (as_article(report) for report in bursts.reports(0)[:2])
+    days = timedelta(days=1)
+    old, *_ = placed(either_ledger, one)
+    with either_ledger.write() as t:
+        put(t, old.id, 9, published_at=one.published_at + 4 * days)
+        t.execute(update(tables.story).values(linked="s-before"))
+    after, role, _ = placed(either_ledger, replace(two, published_at=two.published_at + 5 * days))
+    assert (after.linked, role) == (None, Role.FIRST)
+
+
+def test_of_a_great_story_the_whole_span_is_kept(either_ledger: Ledger) -> None:
+    """Also where its earliest article is not among those that are compared."""
+    reports = [as_article(report) for report in bursts.reports(0)]
+    for one in reports[:3]:
+        placed(either_ledger, one)
+    of = placed(either_ledger, reports[3])[0].id
+    early = NOON - timedelta(hours=3)
+    with either_ledger.write() as t:
+        for number in range(stories.COMPARED):
+            put(t, of, number, published_at=NOON - timedelta(hours=2) if number else early)
+    placed(either_ledger, reports[4])
+    with either_ledger.read() as t:
+        found = stories.get(t, of)
+    assert found is not None
+    assert (found.first_at, len(found.members)) == (early, stories.COMPARED + 5)
+
+
 def test_features_that_were_read_before_are_not_read_again(either_ledger: Ledger) -> None:
     """They never change; but an article that is forgotten and comes again is another member."""
     one, two, three = (as_article(report) for report in bursts.reports(0)[:3])
@@ -464,6 +493,23 @@ def test_what_waits_in_a_digest_is_taken_out_unless_that_is_being_sent(
     )
     merge(either_ledger, "s-old", "s-new")
     assert states(either_ledger)[2] == after
+
+
+def test_what_is_taken_up_between_reading_and_writing_is_left_alone(either_ledger: Ledger) -> None:
+    """A worker may claim an alert, or its digest, while stories are put together."""
+    two_stories(
+        either_ledger,
+        (1, "s-old", {}, {}),
+        (2, "s-old", {"digest": "key-0009"}, {}),
+        (9, "", {"role": Role.DIGEST, "topic_id": "", "article_id": ""}, {}),
+    )
+    with either_ledger.read() as t:
+        rows = t.execute(select(tables.alert).where(tables.alert.c.story_id == "s-old")).all()
+    with either_ledger.write() as t:
+        t.execute(update(tables.alert).values(**_IN_HAND))
+    with either_ledger.write() as t:
+        assert [regrouping._turn_off(t, r, "late") for r in rows] == [False, False]
+    assert states(either_ledger) == {1: "open", 2: "gathered", 9: "open"}
 
 
 def test_why_an_alert_was_left_out_is_written_down(either_ledger: Ledger) -> None:

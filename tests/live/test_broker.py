@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kombu import Connection
 from redis import Redis
@@ -124,6 +124,7 @@ def test_an_address_that_is_none_is_refused_and_not_repeated(address: str, wrong
 _TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12)
 
 
+@settings(deadline=None)  # The first call imports Celery.
 @given(user=_TEXT, password=_TEXT, database=st.integers(0, 99))
 def test_celery_and_we_read_the_same_from_a_url(user: str, password: str, database: int) -> None:
     """Server, database, user and password, whatever characters they have; and nothing that is printed has a secret."""

@@ -10,6 +10,7 @@ import pytest
 from tests.builders import NOON, at
 from tests.polling.conftest import Watch, item, reasons, rss, wire
 from tests.polling.publisher import Publisher, Reply
+from tests.service import invented
 from worker.feeds.document import parse
 from worker.ledger import entries, overview
 from worker.stages.pipeline import Readers
@@ -52,13 +53,14 @@ def test_31_the_first_entry_of_a_feed_that_was_empty_is_news(watch: Watch, press
 
 def test_31_a_first_poll_may_take_what_is_young(watch: Watch, press: Publisher) -> None:
     """``first_poll: 2h`` reads what was published within two hours, or is dated in the future, and no undated entry."""
+    later = "Tomorrow the rocket called missile"
     say(
         press,
         rss(
             item(1, title="An old missile", date="Wed, 11 Feb 2026 09:00:00 GMT"),
-            item(2, title="A young missile", date="Wed, 11 Feb 2026 11:00:00 GMT"),
+            item(2, title="A young missile", date="Wed, 11 Feb 2026 11:00:00 GMT", text=invented.article(1, 1).text),
             item(3, title="An undated missile", date=""),
-            item(4, title="Tomorrow the rocket called missile", date="Thu, 12 Feb 2026 11:00:00 GMT"),
+            item(4, title=later, date="Thu, 12 Feb 2026 11:00:00 GMT", text=invented.article(1, 2).text),
         ),
     )
     watch.start(wire(press), first_poll=timedelta(hours=2))
@@ -67,7 +69,7 @@ def test_31_a_first_poll_may_take_what_is_young(watch: Watch, press: Publisher) 
         "An old missile",
         "A young missile",
         "An undated missile",
-        "Tomorrow the rocket called missile",
+        later,
     }
 
 
@@ -113,10 +115,14 @@ def test_34_a_title_that_is_edited_into_the_topic_alerts_once(watch: Watch, pres
     assert [reasons(watch.work(at(10 * n))) for n in range(4)] == [
         ["baseline"],
         ["edited", "feed-text", "delivered"],
-        ["edited", "edited"],
+        ["edited", "edited", "delivered"],
         ["unchanged"],
     ]
-    assert titles(watch) == ["A missile launch"]
+    # Once as news; that its title changed afterwards is a correction.
+    assert [(line["role"], line["title"]) for line in watch.told()] == [
+        ("first", "A missile launch"),
+        ("correction", "A missile launch, officials say"),
+    ]
 
 
 def test_35_an_undated_entry_keeps_the_date_of_its_first_sight(watch: Watch, press: Publisher) -> None:

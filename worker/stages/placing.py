@@ -154,7 +154,7 @@ def _read(t: Transaction, known: Known, story_ids: Iterable[str]) -> tuple[list[
 def _whole(joined: Joined, near: Iterable[Story]) -> Story:
     """Return the story that was joined with its whole span: of a great one some members were not read."""
     before = next((story for story in near if story.id == joined.story.id), joined.story)
-    if len(before.members) <= stories.COMPARED:
+    if len(before.members) < stories.COMPARED:
         return joined.story
     first, newest = min(before.first_at, joined.story.first_at), max(before.newest_at, joined.story.newest_at)
     return replace(joined.story, first_at=first, newest_at=newest)
