@@ -14,14 +14,15 @@ from tests.pipeline.receivers import Inbox, attempts, due, look, messages, sever
 from tests.pipeline.test_stages import reasons
 from worker.channels.base import Doubtful, Found, to_json
 from worker.errors import Retryable
-from worker.ledger import deliveries, entries, outbox
+from worker.ledger import deliveries, entries, outbox, stories
 from worker.ledger.leases import LEASE
 from worker.ledger.outbox import ATTEMPTS
 from worker.ledger.retention import Retention
 from worker.ledger.sweep import sweep
 from worker.ledger.tables import alert as alerts
 from worker.ledger.tables import article as articles
-from worker.model import Evidence, Reason
+from worker.model import Evidence, Member, Reason, Role, Story
+from worker.stages import deliver
 
 FOUND = Evidence(field="text", start=25, end=33, text="missiles")
 LOST = Doubtful("the answer was lost")
@@ -30,6 +31,25 @@ LOST = Doubtful("the answer was lost")
 def every_hour(house: House, hours: int) -> list[Reason]:
     """Deliver once an hour and return what came of all alerts."""
     return [reason for hour in range(hours) for reason in reasons(house.deliver(at(60 * hour)))]
+
+
+def test_an_alert_whose_story_became_another_is_told_of_that_one(house: House) -> None:
+    """Two stories may be put together between the claim of an alert and its sending."""
+    inbox = Inbox()
+    tell(house, inbox)
+    due(house, alert())
+    with house.p.ledger.write() as t:
+        (claim,) = outbox.claim(t, now=NOON, limit=1)
+        stories.save(
+            t,
+            Story(id="s-other", first_at=NOON, newest_at=NOON, members=()),
+            new=Member(article_id="a-1", role=Role.FIRST, outlet="Wire", origin="Wire", published_at=NOON),
+            now=NOON,
+            turn=1,
+        )
+    assert deliver.do(house.p, claim, now=NOON).reason is Reason.DELIVERED
+    (told,) = messages(inbox)
+    assert (told.alert.story_id, told.articles) == ("s-other", 1)
 
 
 def test_later_attempts_say_what_the_first_one_said(house: House) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from worker.alerts.quotes import quotes
 from worker.alerts.silences import said, silenced_by
-from worker.ledger import dead, decided, gathered, messages, shown, silences
+from worker.ledger import dead, decided, gathered, messages, shown, silences, stories
 from worker.ledger.engine import Transaction
 from worker.ledger.outbox import Due
 from worker.model import Alert, Digest, Message, Notice, Outgoing, Reason, Role, Silence
@@ -77,6 +77,8 @@ def _still(t: Transaction, outgoing: Outgoing, due: Due, *, now: datetime) -> Ou
 
 
 def _message(t: Transaction, p: Pipeline, alert: Alert, *, now: datetime) -> Message | None:
+    # Since it was claimed, its story may have turned out to be another one.
+    alert = replace(alert, story_id=stories.of_article(t, alert.article_id) or alert.story_id)
     topic = p.topics.get(alert.topic_id)
     message = messages.message(t, alert, topic=(topic.topic if topic else "") or alert.topic_id, now=now)
     if message is None:
