@@ -553,3 +553,28 @@ def alert_key(*, topic_id: str, story_id: str, channel_id: str, kind: str) -> st
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lengths:
+    """What is known of the lengths of the texts that a host's pages give: means of logarithms of characters."""
+
+    #: Texts that were seen.
+    count: int = 0
+    usual: float = 0.0
+    recent: float = 0.0
+    #: Since when they are far shorter than usual; ``None`` when they are not.
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """Something that is not as it should be although nothing has failed: mostly a silence."""
+
+    #: ``feed-quiet``, ``text-collapsed``, ``topic-quiet`` or ``canary-late``.
+    kind: str
+    #: The feed, host or topic.
+    subject: str
+    #: A sentence for people.
+    detail: str
+    since: datetime

@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy import func, or_, select, update
 
+from worker.ledger import tallies
 from worker.ledger.alert_rows import alert_to_row
 from worker.ledger.engine import Transaction
 from worker.ledger.inserts import insert_new
@@ -181,4 +182,7 @@ def notice(t: Transaction, channel_id: str, text: str, *, to: str, now: datetime
     values = alert_to_row(made)
     if off:
         values |= {"work": OFF, "last_error": off}
-    return insert_new(t, alert, values)
+    added = insert_new(t, alert, values)
+    if added:
+        tallies.count(t, tallies.ALERTS, made.topic_id, made.role, now=now)
+    return added

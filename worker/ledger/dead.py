@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
+from worker.ledger import tallies
 from worker.ledger.engine import Transaction
 from worker.ledger.entries import reopen
 from worker.ledger.leases import Claim, write_back
@@ -56,6 +57,7 @@ def bury_item(t: Transaction, key: str, *, reason: str, now: datetime) -> None:
 
 def _add(t: Transaction, *, kind: str, ref: int, subject: str, reason: str, attempts: int, now: datetime) -> None:
     t.execute(insert(dead).values(kind=kind, ref=ref, reason=reason, subject=subject, attempts=attempts, dead_at=now))
+    tallies.count(t, tallies.DEAD_LETTERS, kind, now=now)
 
 
 def letters(t: Transaction, *, everything: bool = False) -> list[DeadLetter]:
@@ -89,6 +91,7 @@ def redrive(t: Transaction, found: DeadLetter, *, now: datetime) -> bool:
     back = reopen(t, found.ref, now=now) if found.kind == "entry" else _resend(t, found.ref, now=now)
     if back:
         t.execute(update(dead).where(dead.c.id == found.id).values(redriven_at=now))
+        tallies.count(t, tallies.REVIVED, found.kind, now=now)
     return back
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, select, update
 
+from worker.ledger import tallies
 from worker.ledger.alert_rows import alert_from_row, alert_to_row
 from worker.ledger.engine import Transaction
 from worker.ledger.entries import evidence_to_json
@@ -33,7 +34,10 @@ class Decided:
 
 def add(t: Transaction, a: Alert) -> bool:
     """Record an alert as due; ``False`` when its key exists, which means that it was decided before."""
-    return insert_new(t, alert, alert_to_row(a))
+    added = insert_new(t, alert, alert_to_row(a))
+    if added:
+        tallies.count(t, tallies.ALERTS, a.topic_id, a.role, now=a.created_at)
+    return added
 
 
 def add_decision(
@@ -57,7 +61,8 @@ def add_decision(
         "detail": detail,
         "alert_key": alert_key,
     }
-    insert_new(t, decision, values)
+    if insert_new(t, decision, values):
+        tallies.count(t, tallies.DECISIONS, topic_id, reason, now=now)
 
 
 def of_story(t: Transaction, story_id: str) -> list[Decided]:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from worker.errors import LedgerUnusable
-from worker.ledger import connections, faults
+from worker.ledger import connections, faults, tallies
 from worker.ledger.migrate import upgrade
 
 #: Transactions of the ledger: what the functions of this room take as their first argument.
@@ -71,7 +71,9 @@ class Ledger:
             LedgerUnusable: the ledger cannot be written.
         """
         with self._translated(), self._own().begin() as connection:
+            tallies.begin(connection)
             yield connection
+            tallies.write(connection)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:

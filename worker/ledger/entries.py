@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, func, or_, select, update
 
-from worker.ledger import leases
+from worker.ledger import leases, tallies
 from worker.ledger.engine import Transaction
 from worker.ledger.inserts import insert_into, insert_new
 from worker.ledger.leases import LEASE, Claim, claim_rows, is_in_hand, write_back
@@ -42,7 +42,11 @@ def add(t: Transaction, new: Sequence[NewEntry], *, now: datetime) -> list[Entry
         return []
     insertion = insert_into(t, entry).on_conflict_do_nothing().returning(entry.c.id, entry.c.feed_id, entry.c.key)
     ids = {(row.feed_id, row.key): row.id for row in t.execute(insertion, [_row(one, now) for one in new])}
-    recorded = [one.entry for one in new if (one.entry.feed_id, one.entry.key) in ids]
+    added = [one for one in new if (one.entry.feed_id, one.entry.key) in ids]
+    for one in added:
+        if one.reason is Reason.QUEUED:
+            tallies.count(t, tallies.ENTRIES, one.entry.feed_id, now=now)
+    recorded = [one.entry for one in added]
     _add_aliases(t, [(e.feed_id, key, ids[e.feed_id, e.key]) for e in recorded for key in (*e.aliases, e.key)])
     return recorded
 
@@ -262,7 +266,15 @@ def add_match(t: Transaction, m: Match, *, now: datetime) -> None:
         "evidence": evidence_to_json(m.evidence),
         "matched_at": now,
     }
-    insert_new(t, match, values)
+    if insert_new(t, match, values):
+        tallies.count(t, tallies.MATCHES, m.topic_id, m.by, now=now)
+
+
+def times(t: Transaction, article_id: str) -> tuple[datetime, datetime | None] | None:
+    """Return when an article was published, and when a poll has first found it; ``None`` when it is kept no longer."""
+    found = select(func.min(entry.c.first_seen_at)).where(entry.c.article_id == article.c.id).scalar_subquery()
+    row = t.execute(select(article.c.published_at, found).where(article.c.id == article_id)).one_or_none()
+    return None if row is None else (row[0], row[1])
 
 
 def find(t: Transaction, ref: str) -> list[Row[Any]]:

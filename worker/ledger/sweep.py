@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, delete, exists, func, select, true, type_coerce
 
-from worker.ledger import postings
+from worker.ledger import lengths, postings, tallies
 from worker.ledger.engine import Transaction
 from worker.ledger.retention import Retention
 from worker.ledger.snapshots import KEPT
@@ -65,6 +65,8 @@ def sweep(t: Transaction, retention: Retention, *, now: datetime) -> dict[str, i
         "silence": _erase(t, silence, silence.c.ends_at < now - retention.alerts, silence.c.id),
         "channel": _erase(t, channel, _takes_all(before=now - retention.dead), channel.c.id),
         "snapshot": _erase(t, snapshot, snapshot.c.generation <= _superseded(), snapshot.c.generation),
+        "length": lengths.forget(t, now=now),
+        "tally": tallies.fold(t, now=now),
         "progress": _erase(t, progress, progress.c.at < now - retention.dead, progress.c.name),
     }
 

@@ -172,7 +172,7 @@ entry = Table(
     Column("work", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("detail", Text, nullable=False, default=""),
-    Column("article_id", Text),
+    Column("article_id", Text, index=True),
     *_work_columns(),
     UniqueConstraint("feed_id", "key"),
     *_work_indexes(),
@@ -373,6 +373,31 @@ progress = Table(
     Column("name", Text, primary_key=True),
     Column("at", Instant, nullable=False),
     Column("detail", Text, nullable=False, default="", server_default=""),
+)
+
+#: How often things have happened: see ``worker.ledger.tallies``.
+tally = Table(
+    "tally",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("label", Text, primary_key=True),
+    #: Days since 1970; 0 for all that is folded.
+    Column("day", Integer, primary_key=True),
+    Column("shard", Integer, primary_key=True),
+    Column("n", Float(53), nullable=False),
+)
+
+#: How long the texts are that a host's pages give: see ``worker.articles.lengths``.
+length = Table(
+    "length",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("texts", Integer, nullable=False),
+    Column("usual", Float(53), nullable=False),
+    Column("recent", Float(53), nullable=False),
+    Column("at", Instant, nullable=False),
+    #: Since when they have been far shorter than usual; ``NULL`` when they are not.
+    Column("since", Instant),
 )
 
 #: Rows that a transaction writes first to have the others wait: one name for each thing that needs an order.

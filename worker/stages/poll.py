@@ -20,6 +20,7 @@ from worker.ledger.feeds import Polled
 from worker.ledger.leases import MAX_ATTEMPTS, Claim
 from worker.ledger.sweep import STILL_SHOWN
 from worker.model import Entry, Feed, FeedState, Reason
+from worker.stages import counting
 from worker.stages.pipeline import UNANSWERED, Outcome, Pipeline, logged
 from worker.url import canonical, shown
 from worker.url import host as host_of
@@ -169,8 +170,9 @@ def record(p: Pipeline, asked: Sequence[Asked], *, now: datetime) -> list[Outcom
         settled = [_settle(t, p, one, now) for one in kept]
         rows = [_row(p, one, poll) for one, (poll, _) in zip(kept, settled, strict=True)]
         feeds.record(t, rows)
-        for one, row in zip(kept, rows, strict=True):
+        for one, row, (poll, _) in zip(kept, rows, settled, strict=True):
             _spread_hold(t, p, one, row, now)
+            counting.polled(t, poll.reason, host=row.host, now=now)
     lost = [_lost(one) for one in asked if one.claim.mark not in held]
     return [logged(outcome) for outcome in (*lost, *(outcome for _, outcome in settled))]
 

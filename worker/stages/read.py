@@ -13,14 +13,16 @@ from functools import partial
 from worker.articles.aggregators import AGGREGATOR_LINK, is_aggregator
 from worker.articles.extraction import Extract, NoText
 from worker.articles.language import language_of_text
+from worker.articles.lengths import after
 from worker.articles.refusals import PAYWALL_TEASER
 from worker.errors import Retryable, Unusable, WirewatchError
 from worker.feeds.waits import retry_after
-from worker.ledger import dead, entries
+from worker.ledger import dead, entries, lengths
 from worker.ledger.engine import Transaction
 from worker.ledger.entries import Due
 from worker.ledger.leases import MAX_ATTEMPTS, Claim, LeaseLost, retry_at
 from worker.model import Article, Entry, Reason
+from worker.stages import counting
 from worker.stages.correcting import correct, withdrawn_topics
 from worker.stages.pipeline import UNANSWERED, Outcome, Pipeline, logged
 from worker.stages.placing import prepare
@@ -117,7 +119,7 @@ def _claim(p: Pipeline, *, now: datetime, limit: int) -> tuple[list[Claimed], li
         if one.attempt > MAX_ATTEMPTS:
             outcomes.append(_settled(one, partial(_bury, p, one, now, f"not read in {MAX_ATTEMPTS} attempts")))
         elif not one.value.again and article_id(one.value.entry) in read:
-            outcomes.append(_settled(one, partial(_finish, p, one, Reason.DUPLICATE)))
+            outcomes.append(_settled(one, partial(_finish, p, one, Reason.DUPLICATE, now=now)))
         elif (later := _later(p, one, busy, now)) is not None:
             waiting.append((one, later))
         else:
@@ -313,7 +315,7 @@ def _take_in(p: Pipeline, claim: Claimed, reading: Reading, now: datetime) -> Ou
     """Match an article, and record it with all that follows from it in one transaction."""
     entry, again = claim.value.entry, claim.value.again
     if not (reading.title or reading.text):
-        return _finish(p, claim, Reason.NO_TEXT, detail=reading.detail)
+        return _finish(p, claim, Reason.NO_TEXT, now=now, detail=reading.detail)
     article = _article(entry, reading, claim.value.first_seen_at)
     matches = p.matcher.match(article)
     # Before the transaction: others wait for it, and this takes the longest.
@@ -330,6 +332,8 @@ def _take_in(p: Pipeline, claim: Claimed, reading: Reading, now: datetime) -> Ou
         _end(t, claim, reading, reason, article_id=article.id, now=now)
         fresh = [m for m in matches if m.topic_id not in told] if added or again else []
         role = tell(t, p, article, fresh, now=now, prepared=prepared) if fresh else None
+        counting.read(t, Reason.DEAD if reading.deadly else reason, now=now)
+        _note_page(t, p, claim, reading, now=now)
     return Outcome(
         stage="read",
         subject=entry.url,
@@ -337,6 +341,16 @@ def _take_in(p: Pipeline, claim: Claimed, reading: Reading, now: datetime) -> Ou
         detail=reading.detail,
         facts={"article": article.id, "topics": ",".join(m.topic_id for m in fresh), "role": role or ""},
     )
+
+
+def _note_page(t: Transaction, p: Pipeline, claim: Claimed, reading: Reading, *, now: datetime) -> None:
+    """Note what a page has given, for what is known of its host."""
+    host = _host(p, claim)
+    if not host:
+        return
+    counting.fetched(t, host, Reason.PAGE if reading.source is Reason.PAGE else counting.named(reading.detail), now=now)
+    if reading.source is Reason.PAGE:
+        lengths.keep(t, host, after(lengths.of(t, host), len(reading.text), now=now), now=now)
 
 
 def _same_page(t: Transaction, article: Article) -> str | None:
@@ -352,11 +366,14 @@ def _end(t: Transaction, claim: Claimed, reading: Reading, reason: Reason, *, ar
         entries.finish(t, claim, reason=reason, detail=reading.detail, article_id=article_id)
 
 
-def _finish(p: Pipeline, claim: Claimed, reason: Reason, detail: str = "") -> Outcome:
+def _finish(p: Pipeline, claim: Claimed, reason: Reason, *, now: datetime, detail: str = "") -> Outcome:
     entry = claim.value.entry
     wanted = article_id(entry) if reason is Reason.DUPLICATE else None
     with p.ledger.write() as t:
         entries.finish(t, claim, reason=reason, detail=detail, article_id=wanted)
+        counting.read(t, reason, now=now)
+        if reason is Reason.NO_TEXT:
+            counting.fetched(t, _host(p, claim), counting.named(detail), now=now)
     return Outcome(stage="read", subject=entry.url, reason=reason, detail=detail)
 
 
@@ -364,6 +381,8 @@ def _retry(p: Pipeline, claim: Claimed, now: datetime, error: Retryable) -> Outc
     due = retry_at(now, attempt=claim.attempt, jitter=p.jitter(), after=error.after)
     with p.ledger.write() as t:
         entries.retry(t, claim, due_at=due, error=str(error))
+        counting.read(t, Reason.RETRY, now=now)
+        counting.fetched(t, _host(p, claim), counting.fault(error), now=now)
     return Outcome(stage="read", subject=claim.value.entry.url, reason=Reason.RETRY, detail=str(error))
 
 
@@ -371,4 +390,5 @@ def _bury(p: Pipeline, claim: Claimed, now: datetime, reason: str) -> Outcome:
     url = claim.value.entry.url
     with p.ledger.write() as t:
         dead.bury(t, claim, kind="entry", subject=url, reason=reason, now=now)
+        counting.read(t, Reason.DEAD, now=now)
     return Outcome(stage="read", subject=url, reason=Reason.DEAD, detail=reason)

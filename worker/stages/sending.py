@@ -28,7 +28,7 @@ from worker.ledger.leases import Claim, LeaseLost
 from worker.ledger.outbox import ATTEMPTS, CAP, Due
 from worker.ledger.persist import persist
 from worker.model import Alert, Delivery, Outgoing, Reason
-from worker.stages import ways
+from worker.stages import counting, ways
 from worker.stages.composing import Gone, Off, as_begun, compose
 from worker.stages.pipeline import Outcome, Pipeline
 
@@ -178,6 +178,7 @@ class Sending:
                 return outgoing
             if died is not None:
                 outbox.add_delivery(t, died)
+                counting.delivered(t, self._alert, died, now=self.now)
             kept = shown.to_json(outgoing, through=by.channel_id)
             outbox.begin(t, self.claim, now=self.now, shown=kept, repeat=repeat)
         return self._begun(outgoing, by.channel_id, repeat=repeat)
@@ -268,6 +269,7 @@ class Sending:
             try:
                 with self.p.ledger.write() as t:
                     write(t)
+                    counting.delivered(t, self._alert, ended, now=self.now)
             except LeaseLost:
                 # Lost to ourselves: the try before this one had come through, and only its answer was lost.
                 with self.p.ledger.read() as t:

@@ -1,0 +1,52 @@
+"""The archive from its newest end: what was read of late, for those who try something on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, tuple_
+
+from worker.ledger.engine import Transaction
+from worker.ledger.tables import article
+from worker.model import Article, Reason
+
+#: Articles in one portion: their texts are in memory together.
+PORTION = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portion:
+    """Some articles, the one read last first."""
+
+    articles: tuple[Article, ...]
+    #: Where the next portion goes on; ``None`` after the last one.
+    after: tuple[datetime, str] | None
+
+
+def articles(
+    t: Transaction, *, since: datetime, after: tuple[datetime, str] | None = None, size: int = PORTION
+) -> Portion:
+    """Return the articles that were read ``since`` a time, the last one first: the portion that follows ``after``.
+
+    Portions are asked for one by one, so that no transaction is open while somebody thinks about an article.
+    """
+    query = select(article).where(article.c.read_at >= since)
+    if after is not None:
+        query = query.where(tuple_(article.c.read_at, article.c.id) < tuple_(*after))
+    rows = t.execute(query.order_by(article.c.read_at.desc(), article.c.id.desc()).limit(size)).all()
+    found = tuple(
+        Article(
+            id=row.id,
+            url=row.url,
+            page=row.page,
+            title=row.title,
+            text=row.text,
+            outlet=row.outlet,
+            published_at=row.published_at,
+            language=row.language,
+            source=Reason(row.source),
+        )
+        for row in rows
+    )
+    return Portion(articles=found, after=(rows[-1].read_at, rows[-1].id) if len(rows) == size else None)
