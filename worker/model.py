@@ -14,6 +14,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol, Self, TypeAlias
 
+#: The id of the feed, the topic and the channel of the canary: see ``worker.build.canary``.
+CANARY = "wirewatch-canary"
+
 
 class Reason(StrEnum):
     """Why something was or was not done: one word for log, metric, ``why`` and replay output alike."""

@@ -34,7 +34,7 @@ def _warnings(directory: Path) -> list[str]:
 
 
 def test_the_files_of_the_design_are_accepted_as_they_stand() -> None:
-    """Each key of the published format loads, and what is not acted on yet is said."""
+    """Each key of the published format loads."""
     design = _ROOT / "tests" / "data" / "config" / "design"
     settings = load(design, {"SLACK_BOT_TOKEN": "xoxb", "WEBHOOK_SECRET": "s"})
     assert [feed.id for feed in settings.feeds] == ["bbc-world", "post.example/world.xml"]
@@ -154,22 +154,6 @@ def test_a_feed_in_a_greater_hurry_than_the_service_is_a_warning(tmp_path: Path)
     ]
 
 
-@pytest.mark.parametrize(
-    ("file", "text", "quiet"),
-    [
-        ("service", "heartbeat: {url: https://x.example}", "heartbeat: {url: ''}"),
-        ("service", "heartbeat: {every: 1m}", "heartbeat: {every: 5m}"),
-    ],
-)
-def test_a_key_that_is_not_acted_on_yet_is_a_warning_when_it_asks_for_something(
-    tmp_path: Path, file: str, text: str, quiet: str
-) -> None:
-    """What is written is accepted; what has no effect is not passed over in silence."""
-    (warning,) = _warnings(_write(tmp_path, **{file: text}))
-    assert "accepted but not acted on by this version" in warning
-    assert _warnings(_write(tmp_path, **{file: quiet})) == []
-
-
 def test_servers_are_acted_on(tmp_path: Path) -> None:
     """A broker and a ledger of one's own are used, so nothing is said about them."""
     assert _warnings(_write(tmp_path, service="broker: redis://h\nledger: postgresql+psycopg://h/d")) == []
@@ -178,6 +162,11 @@ def test_servers_are_acted_on(tmp_path: Path) -> None:
 def test_every_key_of_polling_is_acted_on(tmp_path: Path) -> None:
     """Nothing is said about them."""
     assert _warnings(_write(tmp_path, service="polling: {adaptive: false, permanent_after: 5}")) == []
+
+
+def test_every_key_of_the_heartbeat_is_acted_on(tmp_path: Path) -> None:
+    """Nothing is said about them."""
+    assert _warnings(_write(tmp_path, service="heartbeat: {url: https://x.example, every: 1m}")) == []
 
 
 def test_every_key_of_meaning_is_acted_on(tmp_path: Path) -> None:
@@ -219,18 +208,16 @@ def test_a_report_counts_what_is_right_and_lists_what_is_wrong(tmp_path: Path) -
     """Places come first, warnings are called warnings, and the last line sums up."""
     _write(
         tmp_path,
-        feeds="feeds: [{url: https://x.example}, {url: x}]",
-        service="heartbeat: {every: 1m}",
+        feeds="feeds: [{url: https://x.example, interval: 30s}, {url: x}]",
         topics="- {id: x, any: rocket}\n",
     )
     report = check(tmp_path, {})
     assert not report.ok
     assert dict(report.counts) == {"feeds": 1, "topics": 1, "channels": 1, "routes": 1}
-    every = "every: accepted but not acted on by this version; nothing is called"
     assert render(report).replace(f"{tmp_path}{os.sep}", "").splitlines() == [
-        "feeds.yaml:1:41: url: expected a URL with a host, such as https://example.org/feed.xml",
-        f"service.yaml:1:13: warning: {every}",
-        "1 problem, 1 warning; 3 files read: 1 feed, 1 topic, 1 channel, 1 route",
+        "feeds.yaml:1:56: url: expected a URL with a host, such as https://example.org/feed.xml",
+        "feeds.yaml:1:44: warning: interval: is shorter than polling.min_interval (60s), which holds instead",
+        "1 problem, 1 warning; 2 files read: 1 feed, 1 topic, 1 channel, 1 route",
     ]
 
 

@@ -83,6 +83,8 @@ def _print(found: dict[str, Any]) -> None:
         say(f"channel {channel['id']}: {channel_line(channel)}")
     for topic in found["topics"]:
         say(f"topic {topic['id']}: {topic['matches']} matches, last {topic['last_match_at'] or 'never'}")
+    for alarm in found["alarms"]:
+        say(f"alarm: {alarm}")
     say(f"dead letters: {found['dead']}")
 
 

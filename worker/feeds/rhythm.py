@@ -31,6 +31,8 @@ PRIOR = 20.0
 HALF_LIFE_DAYS, HALF_LIFE_INTERVALS = 7.0, 200.0
 #: Entries that an hour of the day must have shown, or failed to show, to be believed by half.
 HOUR_DOUBT = 3.0
+#: Seconds in which the longest silence of a feed is half forgotten: the summer's is not that of the autumn.
+GAP_HALF_LIFE = 60 * 86400.0
 #: How much an hour and its neighbours, so many hours away, count for what is believed of the hour.
 NEIGHBOURS = ((-2, 1 / 3), (-1, 2 / 3), (0, 1.0), (1, 2 / 3), (2, 1 / 3))
 #: How far back "recently" reaches, in base intervals, and the entries that it takes to be believed by half.
@@ -68,6 +70,9 @@ def learn(
         entries[hour % _HOURS] += new * (until - start) / span
         seconds[hour % _HOURS] += until - start
         start = until
+    before, last, longest = polled_at or now, rhythm.get("last"), rhythm.get("longest", 0.0)
+    if new and last is not None:
+        longest = max(longest, before.timestamp() - last)
     recent = RECENT * base.total_seconds()
     kept = exp(-span / recent)
     told = recent * (1 - kept)
@@ -78,6 +83,9 @@ def learn(
         "entries": entries,
         "seconds": seconds,
         "recent": [count * kept + new * told / span, watched * kept + told],
+        # When there was something new last, and the longest time for which there was nothing.
+        "last": end if new or last is None else last,
+        "longest": longest * 0.5 ** (span / GAP_HALF_LIFE),
     }
 
 
@@ -111,6 +119,26 @@ def interval(rhythm: Mapping[str, Any], *, base: timedelta, now: datetime) -> ti
         return base
     own = _own(rhythm, length, watched, now.timestamp())
     return timedelta(seconds=length + trust * (own - length))
+
+
+def expected(rhythm: Mapping[str, Any], *, since: datetime, until: datetime) -> float:
+    """Return how many entries a feed would have shown in that time by its level and its profile; 0 if it is unknown."""
+    watched = sum(rhythm.get("seconds", ()))
+    if not watched:
+        return 0.0
+    entries, seconds = rhythm["entries"], rhythm["seconds"]
+    mean = sum(entries) / watched
+    at, end, found = since.timestamp(), until.timestamp(), 0.0
+    days = int((end - at) // _DAY)
+    if days > 0:  # every hour has come round so many times
+        found = days * _HOUR * mean * sum(_profile(entries, seconds, hour, mean) for hour in range(_HOURS))
+        at += days * _DAY
+    while at < end:
+        hour = int(at // _HOUR)
+        until_then = min(end, (hour + 1) * _HOUR)
+        found += (until_then - at) * mean * _profile(entries, seconds, hour, mean)
+        at = until_then
+    return found
 
 
 def _own(rhythm: Mapping[str, Any], length: float, watched: float, start: float) -> float:

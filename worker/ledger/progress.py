@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import select
 
 from worker.ledger.engine import Transaction
 from worker.ledger.inserts import insert_into
 from worker.ledger.tables import progress
+
+#: Stands between the name of a part and that of the machine on which it has come round.
+_ON: Final = "@"
+
+#: The part that puts configurations in force: its detail is why the last one was not, and empty when it was.
+RELOAD: Final = "reload"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,13 +27,28 @@ class Progress:
     detail: str
 
 
-def note(t: Transaction, name: str, *, now: datetime, detail: str = "") -> None:
-    """Write that the part ``name`` has come round ``now``, over what it had said before."""
+def note(t: Transaction, name: str, *, now: datetime, detail: str = "", machine: str = "") -> None:
+    """Write that the part ``name`` has come round ``now``, over what it had said before.
+
+    With ``machine`` the same is written of the part on that machine.
+    """
     values = {"at": now, "detail": detail}
-    insertion = insert_into(t, progress).values(name=name, **values)
-    t.execute(insertion.on_conflict_do_update(index_elements=[progress.c.name], set_=values))
+    for said in (name, f"{name}{_ON}{machine}") if machine else (name,):
+        insertion = insert_into(t, progress).values(name=said, **values)
+        t.execute(insertion.on_conflict_do_update(index_elements=[progress.c.name], set_=values))
 
 
 def read(t: Transaction) -> dict[str, Progress]:
-    """Return what each part has said last, by name."""
-    return {row.name: Progress(at=row.at, detail=row.detail) for row in t.execute(select(progress))}
+    """Return what each part has said last, by name, on whichever machine."""
+    wanted = progress.c.name.not_like(f"%{_ON}%")
+    return {row.name: Progress(at=row.at, detail=row.detail) for row in t.execute(select(progress).where(wanted))}
+
+
+def read_of(t: Transaction, machine: str) -> dict[str, Progress]:
+    """Return what each part has said last on one machine, by name."""
+    end = f"{_ON}{machine}"
+    rows = t.execute(select(progress).where(progress.c.name.endswith(end, autoescape=True)))
+    # On SQLite LIKE takes a for A.
+    return {
+        row.name.removesuffix(end): Progress(at=row.at, detail=row.detail) for row in rows if row.name.endswith(end)
+    }

@@ -23,7 +23,7 @@ from worker.live.place import Place
 from worker.live.reloading import Reloader
 from worker.live.service import READERS, ROOMS, in_force, live_pipeline, own_service
 from worker.live.station import AWAY, STEPS, Housekeeping
-from worker.settings import Settings
+from worker.settings import Service, Settings
 from worker.stages.pipeline import Pipeline
 
 _log = logging.getLogger("wirewatch")
@@ -87,19 +87,20 @@ def _serve(p: Pipeline, clock: LedgerClock, settings: Settings, *, stop: threadi
             if reloader.due():
                 reloader.reload()
             if looks % _LOOKS == 0:
-                _tick(keeping, flows, settings.service.retention)
+                _tick(keeping, flows, settings.service)
             looks += 1
         # Together, so that a stop waits once for what is in hand and not for one stage after the other.
         for flow in flows:
             flow.halt()
 
 
-def _tick(keeping: Housekeeping, flows: list[Flow[Any, Any]], retention: Any) -> None:  # noqa: ANN401
+def _tick(keeping: Housekeeping, flows: list[Flow[Any, Any]], service: Service) -> None:
     if any(flow.away for flow in flows):
         return
     try:
         keeping.note("tick", *(flow.name for flow in flows))
-        keeping.sweep(retention)
+        keeping.sweep(service.retention)
+        keeping.beat(service)
     except AWAY:
         # The flows say so, and when it is back.
         return

@@ -32,6 +32,11 @@ class Place:
             env.pop(CONFIG, None)
 
 
+def machine() -> str:
+    """Return the name of this machine, or of the container."""
+    return os.uname().nodename
+
+
 def here(env: Mapping[str, str] = os.environ) -> Place:
     """Return the place that ``env`` tells; the defaults, below the working directory, when it tells none."""
     config = env.get(CONFIG, "")

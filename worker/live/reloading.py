@@ -5,18 +5,24 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
 from worker import build
 from worker.errors import ConfigError, WirewatchError
+from worker.ledger import progress
+from worker.ledger.engine import Ledger
+from worker.ledger.progress import RELOAD
 from worker.live.place import Place
 from worker.live.service import own_service, put_in_force
 
 _log = logging.getLogger("wirewatch")
 #: Seconds between two looks at the files.
 _WATCH_EVERY: Final = 2.0
+#: Characters of a failure that are kept.
+_SHOWN: Final = 1000
 
 
 def reload(place: Place) -> int:
@@ -27,9 +33,21 @@ def reload(place: Place) -> int:
         worker.errors.LedgerError: the ledger cannot be used.
     """
     with closing(build.open_ledger(own_service(place), place.state)) as ledger:
-        settings, generation = put_in_force(ledger, place, now=ledger.clock())
+        now = ledger.clock()
+        try:
+            settings, generation = put_in_force(ledger, place, now=now)
+        except ConfigError as error:
+            _note(ledger, str(error), now=now)
+            raise
+        _note(ledger, "", now=now)
     _log.warning("generation %d: %d feeds, %d topics", generation, len(settings.feeds), len(settings.topics))
     return generation
+
+
+def _note(ledger: Ledger, failed: str, *, now: datetime) -> None:
+    """Note how the last reload has ended: a wrong file leaves the last configuration in force, where nobody looks."""
+    with ledger.write() as t:
+        progress.note(t, RELOAD, now=now, detail=failed[:_SHOWN])
 
 
 class Reloader:

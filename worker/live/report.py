@@ -14,10 +14,11 @@ from worker.channels.base import timestamp
 from worker.ledger import channels as channel_states
 from worker.ledger import feeds, overview, progress, snapshots
 from worker.ledger.channels import ChannelState
-from worker.ledger.engine import Ledger
+from worker.ledger.engine import Ledger, Transaction
 from worker.ledger.progress import Progress
-from worker.model import Feed, FeedState
+from worker.model import CANARY, Alarm, Feed, FeedState
 from worker.settings import Settings
+from worker.stages import alarms
 from worker.url import shown
 
 #: Work that is due for longer than this, with nothing in hand, says that nobody is working.
@@ -41,14 +42,19 @@ def report(ledger: Ledger, settings: Settings, *, now: datetime, recorded: bool 
         dead_letters = overview.dead_count(t)
         seen = progress.read(t)
         configuration = snapshots.latest(t)
-    configured = {feed.id: feed for feed in settings.feeds}
+        configured = {feed.id: feed for feed in settings.feeds}
+        found = [] if recorded else find_alarms(t, settings, now=now)
     if recorded:  # the feeds of a replay are its own
         configured |= {name: Feed(id=name, url=url, outlet=name) for name, url in urls.items()}
-    why_not = [] if recorded else [*_missing(seen, now), *_stalled(queues)]
+    missing = [] if recorded else why_not(seen, queues, now=now)
     return {
-        "ready": not why_not,
-        "why_not": why_not,
-        "feeds": [_feed(state, urls[state.feed_id], configured.get(state.feed_id)) for state in states.values()],
+        "ready": not missing,
+        "why_not": missing,
+        "feeds": [
+            _feed(state, urls[state.feed_id], configured.get(state.feed_id))
+            for state in states.values()
+            if state.feed_id != CANARY
+        ],
         # Feeds that offer to tell of news by themselves; nobody subscribes to them yet.
         "hubs": sum(state.hints.hub is not None for state in states.values()),
         "queues": queues,
@@ -60,10 +66,29 @@ def report(ledger: Ledger, settings: Settings, *, now: datetime, recorded: bool 
         "channels": [
             _channel(name, channels.get(name, {}), blocked.get(name), settings, now=now)
             for name in dict.fromkeys((*settings.channels, *channels, *blocked))
+            if name != CANARY
         ],
         "dead": dead_letters,
-        "topics": [_topic(topic.id, matched.get(topic.id, {})) for topic in settings.topics],
+        # What is odd although nothing has failed: it keeps nobody from being ready.
+        "alarms": [alarm.detail for alarm in found],
+        "topics": [_topic(topic.id, matched.get(topic.id, {})) for topic in settings.topics if topic.id != CANARY],
     }
+
+
+def why_not(seen: Mapping[str, Progress], queues: Mapping[str, Mapping[str, Any]], *, now: datetime) -> list[str]:
+    """Return what keeps a service from being ready."""
+    return [*_missing(seen, now), *_stalled(queues)]
+
+
+def find_alarms(t: Transaction, settings: Settings, *, now: datetime) -> list[Alarm]:
+    """Return what is odd although nothing has failed."""
+    return alarms.find(
+        t,
+        configured={feed.id: feed for feed in settings.feeds},
+        topics=[topic.id for topic in settings.topics],
+        now=now,
+        canary_every=settings.service.heartbeat.every if settings.service.heartbeat.url else None,
+    )
 
 
 def nothing_yet(settings: Settings, reason: str) -> dict[str, Any]:
@@ -78,6 +103,7 @@ def nothing_yet(settings: Settings, reason: str) -> dict[str, Any]:
         "configuration": {"generation": 0, "taken_at": None},
         "channels": [_channel(name, {}, None, settings, now=None) for name in settings.channels],
         "dead": 0,
+        "alarms": [],
         "topics": [_topic(topic.id, {}) for topic in settings.topics],
     }
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from worker import build
+from worker.build.canary import CanaryMatcher, CanaryWeb, channels_with_canary, heartbeat, with_canary
 from worker.build.meaning import notes, open_meaning
 from worker.ledger import feeds, snapshots
 from worker.ledger.engine import Ledger
@@ -84,7 +85,7 @@ def in_force(ledger: Ledger, place: Place) -> tuple[Settings, int]:
         newest = snapshots.latest(t)
     if newest is None or newest.files is None:
         return put_in_force(ledger, place, now=ledger.clock())
-    return load_files(newest.files, os.environ), newest.generation
+    return with_canary(load_files(newest.files, os.environ)), newest.generation
 
 
 def put_in_force(ledger: Ledger, place: Place, *, now: datetime) -> tuple[Settings, int]:
@@ -96,10 +97,12 @@ def put_in_force(ledger: Ledger, place: Place, *, now: datetime) -> tuple[Settin
     taken = take(place.config, os.environ, required=place.named)
     # Better no service, or the last configuration, than one that swallows alerts.
     build.live_channels(taken.settings, screen=sys.stdout)
+    settings = with_canary(taken.settings)
+    heartbeat(settings.service)
     with ledger.write() as t:
-        feeds.sync(t, taken.settings.feeds, now=now)
+        feeds.sync(t, settings.feeds, now=now)
         generation = snapshots.keep(t, topics=taken.settings.topics, files=taken.files, now=now)
-    return taken.settings, generation
+    return settings, generation
 
 
 def live_pipeline(
@@ -119,14 +122,14 @@ def live_pipeline(
         worker.errors.ConfigError: a channel cannot be sent to by this version.
     """
     service = settings.service
-    channels = build.live_channels(settings, screen=screen)
+    channels = channels_with_canary(settings, build.live_channels(settings, screen=screen))
     stack.callback(gates.close)
     web = LiveWeb(service.network, user_agent=service.user_agent, gates=gates)
     stack.callback(web.close)
     return build.pipeline(
         settings,
         ledger=ledger,
-        web=web,
+        web=CanaryWeb(web, every=service.heartbeat.every) if service.heartbeat.url else web,
         channels=channels,
         jitter=random.Random().random,  # noqa: S311 - spreads polls, guards nothing
         matcher=build.LazyMatcher(lambda: _matcher(settings, place.state)),
@@ -140,7 +143,8 @@ def _matcher(settings: Settings, state: Path) -> Matcher:
     opened = open_meaning(settings.service, settings.topics, state=state)
     for note in notes(settings.topics, opened):
         _log.warning("%s", note)
-    return compile_topics(settings.topics, meaning=opened.meaning)
+    found = compile_topics(settings.topics, meaning=opened.meaning)
+    return CanaryMatcher(found) if settings.service.heartbeat.url else found
 
 
 def own_service(place: Place) -> Service:

@@ -16,14 +16,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from worker.build.canary import heartbeat
 from worker.errors import ConfigError, DiskFull, LedgerAway, WirewatchError
-from worker.ledger import overview, progress, snapshots, sweep
+from worker.ledger import canary, overview, progress, snapshots, sweep
 from worker.ledger.engine import Ledger
 from worker.ledger.retention import Retention
 from worker.live.celery_settings import STAGES
 from worker.live.flow import GRACE, Flow, Steps
+from worker.live.place import machine
 from worker.model import Reason
-from worker.settings import Settings
+from worker.settings import Service, Settings
 from worker.stages import deliver, poll, read
 from worker.stages.pipeline import Outcome, Pipeline
 
@@ -37,6 +39,8 @@ LINGER: Final = timedelta(seconds=6)
 ROUND: Final = timedelta(seconds=20)
 #: How often what is older than the retention allows is erased, and how soon again while there is more.
 _SWEEP_EVERY, _SWEEP_AGAIN = timedelta(hours=6), timedelta(seconds=15)
+#: How soon the heartbeat's address is called again at the earliest.
+_BEAT: Final = timedelta(seconds=15)
 #: Seconds without a turn after which a flow hangs: as long as a lease.
 _HANGS: Final = 120.0
 #: Seconds between two looks at a flow.
@@ -180,13 +184,15 @@ class Station:
         now = clock()
         with ledger.write() as t:
             seen = progress.read(t)
-            progress.note(t, "tick", now=now)
+            progress.note(t, "tick", now=now, machine=machine())
             due = [s for s in STAGES if (at := overview.next_due(t, s)) is not None and at <= now + LINGER]
         quiet = [s for s in STAGES if s not in due and _is_due(seen.get(s), now, ROUND)]
         for stage in (*due, *quiet):
             self._ring(stage)
         settings, _ = self._configuration(ledger)
-        Housekeeping(ledger, clock).sweep(settings.service.retention)
+        keeping = Housekeeping(ledger, clock)
+        keeping.sweep(settings.service.retention)
+        keeping.beat(settings.service)
 
     def _flow(self, stage: str) -> Flow[Any, Any]:
         """Return the running flow of a stage, by the newest configuration."""
@@ -284,7 +290,7 @@ class Housekeeping:
         """Note that somebody works at these stages, or ticks."""
         with self._ledger.write() as t:
             for name in names:
-                progress.note(t, name, now=self._clock(), detail=detail)
+                progress.note(t, name, now=self._clock(), detail=detail, machine=machine())
 
     def sweep(self, retention: Retention) -> None:
         """Erase what is older than ``retention`` allows, if that is due: a portion now, the next soon after."""
@@ -296,6 +302,25 @@ class Housekeeping:
             again = now - _SWEEP_EVERY + _SWEEP_AGAIN if any(erased.values()) else now
             progress.note(t, "sweep", now=again)
         _log.info("sweep %s", " ".join(f"{name}={count}" for name, count in erased.items()))
+
+    def beat(self, service: Service) -> None:
+        """Call the heartbeat's address, once for each canary that has come through."""
+        heart = heartbeat(service)
+        if heart is None:
+            return
+        now = self._clock()
+        with self._ledger.write() as t:
+            arrived, last = canary.arrived_at(t), progress.read(t).get("heartbeat")
+            if arrived is None or (last is not None and (last.detail == arrived.isoformat() or now - last.at < _BEAT)):
+                return
+            # Before the call, so that of several that tick only one makes it.
+            progress.note(t, "heartbeat", now=now, detail="called")
+        failed = heart.ping()
+        with self._ledger.write() as t:
+            progress.note(t, "heartbeat", now=now, detail=failed or arrived.isoformat())
+            canary.forget(t, before=arrived - 2 * service.heartbeat.every)
+        if failed:
+            _log.error("%s; it is called again in %.0f s", failed, _BEAT.total_seconds())
 
 
 def _is_due(last: progress.Progress | None, now: datetime, every: timedelta) -> bool:

@@ -11,7 +11,6 @@ from worker.model import Topic
 from worker.settings.alerts_file import read_alerts
 from worker.settings.document import Document
 from worker.settings.feeds_file import read_feeds
-from worker.settings.not_yet import not_yet
 from worker.settings.part import Part
 from worker.settings.reading import document as document_of
 from worker.settings.reading import read
@@ -169,7 +168,6 @@ def _surveyed(
     warnings = (
         *odd,
         *(warning for part in (feeds, service, alerts, topics) for warning in part.warnings),
-        *(warning for name, document in documents.items() for warning in not_yet(name, document)),
         *hurried_feeds(feeds, service.value.polling.min_interval),
         *silent_topics(topics.document, topics.value.whole, alerts.value.routes),
         *(astray if strangers else ()),

@@ -87,7 +87,7 @@ class Settings:
     routes: tuple[Route, ...] = ()
     policy: Policy = field(default_factory=Policy)
     topics: tuple[Topic, ...] = ()
-    #: What a person should know although nothing is wrong: keys not acted on yet, topics that cannot match.
+    #: What a person should know although nothing is wrong: files that are not read, topics that cannot match.
     warnings: tuple[Problem, ...] = ()
     #: The files that were read.
     files: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from typing import Final
 from worker.errors import Retryable, Unusable
 from worker.ledger import entries, tallies
 from worker.ledger.engine import Transaction
-from worker.model import Alert, Delivery, Reason, Role
+from worker.model import CANARY, Alert, Delivery, Reason, Role
 
 #: A name of ours, as opposed to a sentence about one case: only those are labels, of which there are few.
 _NAME: Final = re.compile(r"[a-z]+(-[a-z]+)*")
@@ -51,7 +51,8 @@ def read(t: Transaction, outcome: Reason, *, now: datetime) -> None:
 def delivered(t: Transaction, alert: Alert, d: Delivery, *, now: datetime) -> None:
     """Count how an attempt to send an alert has ended and, where it arrived for the first time, how late it is."""
     tallies.count(t, tallies.DELIVERIES, alert.channel_id, d.outcome, now=now)
-    if d.outcome is not Reason.DELIVERED or alert.repeat or alert.role not in _OF_AN_ARTICLE:
+    of_an_article = alert.role in _OF_AN_ARTICLE and alert.channel_id != CANARY
+    if d.outcome is not Reason.DELIVERED or alert.repeat or not of_an_article:
         return
     times = entries.times(t, alert.article_id)
     if times is None:
