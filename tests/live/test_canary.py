@@ -43,7 +43,7 @@ def test_the_heartbeat_follows_the_canary_and_shows_nowhere_else(tmp_path: Path)
         try:
             assert _beats(site, 2) >= 2
             state = tmp_path / ".wirewatch"
-            look = ["status", "--json", "--config", tmp_path / "config", "--state", state]
+            look: list[str | Path] = ["status", "--json", "--config", tmp_path / "config", "--state", state]
             found = json.loads(wirewatch(*look, cwd=tmp_path / "look").out)
         finally:
             assert process.pid is not None

@@ -22,6 +22,8 @@ DEFAULT_CONFIG = Path("config")
 DEFAULT_STATE = Path(".wirewatch")
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 _STDOUT = 1
+_LOG_FORMAT = "WIREWATCH_LOG_FORMAT"
+_FORMATS = ("text", "json")
 #: What a terminal obeys instead of showing: material from outside could move its cursor or change its title.
 _CONTROL = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), " ")
 #: Those of them that JSON may hold as they are (RFC 8259 section 7), and what many readers take for the end of a line.
@@ -31,7 +33,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def common(function: F) -> F:
-    """Add ``--config``, ``--state`` and ``--verbose``; the values are kept for ``config_dir`` and ``state_dir``."""
+    """Add the options that say where things are and what is logged; see ``config_dir`` and ``state_dir``."""
 
     @click.option(
         "--config",
@@ -44,32 +46,37 @@ def common(function: F) -> F:
         help=f"Directory of the ledger. [default: {DEFAULT_STATE}/]",
     )
     @click.option("-v", "--verbose", count=True, help="Log every row that is worked on; twice: more.")
+    @click.option(
+        "--log-format",
+        type=click.Choice(_FORMATS),
+        help="Lines of the log on stderr. [default: text, or what WIREWATCH_LOG_FORMAT says]",
+    )
     @functools.wraps(function)
-    def wrapped(*args: Any, config: Path | None, state: Path | None, verbose: int, **kwargs: Any) -> Any:  # noqa: ANN401
+    def wrapped(
+        *args: Any,  # noqa: ANN401 - the command's own
+        config: Path | None,
+        state: Path | None,
+        verbose: int,
+        log_format: str | None,
+        **kwargs: Any,  # noqa: ANN401 - the same
+    ) -> Any:  # noqa: ANN401 - what the command returns
         chosen = click.get_current_context().ensure_object(dict)
-        given = {"config": config, "state": state, "verbose": verbose or None}
+        given = {"config": config, "state": state, "verbose": verbose or None, "log_format": log_format}
         chosen.update({name: value for name, value in given.items() if value is not None})
-        _log_to_stderr(chosen.get("verbose", 0))
+        form = chosen.get("log_format") or os.environ.get(_LOG_FORMAT, "") or "text"
+        if form not in _FORMATS:
+            raise click.UsageError(f"{_LOG_FORMAT} is {form!r}; it can be {' or '.join(_FORMATS)}")
+        _log_to_stderr(chosen.get("verbose", 0), form)
         return function(*args, **kwargs)
 
     return wrapped  # type: ignore[return-value]
 
 
-def _log_to_stderr(verbose: int) -> None:
+def _log_to_stderr(verbose: int, form: str) -> None:
+    from worker.cli.logs import configure
+
     level = _LEVELS[min(verbose, len(_LEVELS) - 1)]
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Shown("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(handlers=[handler], level=level, force=True)
-    # Their lines are not for users, and some hold whole addresses with the secrets in them.
-    for name in ("alembic", "httpx", "httpcore", "trafilatura", "htmldate", "charset_normalizer"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-
-
-class _Shown(logging.Formatter):
-    """Lines for people, so without what a terminal would obey."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return shown(super().format(record))
+    configure(level, as_json=form == "json")
 
 
 def config_dir() -> tuple[Path, bool]:

@@ -124,5 +124,8 @@ def logged(outcome: Outcome) -> Outcome:
     """Write the one line that the log has for a row, and return ``outcome``."""
     facts = "".join(f" {name}={value}" for name, value in outcome.facts.items())
     detail = f" detail={outcome.detail!r}" if outcome.detail else ""
-    _log.info("%s verdict=%s subject=%s%s%s", outcome.stage, outcome.reason, outcome.subject, facts, detail)
+    row = {"stage": outcome.stage, "verdict": outcome.reason.value, "subject": outcome.subject, **outcome.facts}
+    if outcome.detail:
+        row["detail"] = outcome.detail
+    _log.info("%s verdict=%s subject=%s%s%s", outcome.stage, outcome.reason, outcome.subject, facts, detail, extra=row)
     return outcome

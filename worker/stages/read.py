@@ -339,7 +339,12 @@ def _take_in(p: Pipeline, claim: Claimed, reading: Reading, now: datetime) -> Ou
         subject=entry.url,
         reason=Reason.DEAD if reading.deadly else reason,
         detail=reading.detail,
-        facts={"article": article.id, "topics": ",".join(m.topic_id for m in fresh), "role": role or ""},
+        facts={
+            "feed": entry.feed_id,
+            "article": article.id,
+            "topics": ",".join(m.topic_id for m in fresh),
+            "role": role or "",
+        },
     )
 
 

@@ -295,6 +295,7 @@ class Sending:
     def _said(self, reason: Reason, detail: str = "") -> Outcome:
         alert = self._alert
         facts = {
+            "article": alert.article_id,
             "topic": alert.topic_id,
             "story": alert.story_id,
             "channel": alert.channel_id,
