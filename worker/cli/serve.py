@@ -33,11 +33,12 @@ def run(*, watch: bool, single_process: bool) -> int:
     On several machines, name a ledger (postgresql+psycopg://...) and a broker (redis://...) in service.yaml, and run
     `wirewatch scheduler` on one or two of them and `wirewatch worker` on all.
     """
-    from worker.cli.console import serve
+    from worker.cli.console import must_be_closed, serve
     from worker.live import lock, parts, valkey
 
     place = _place()
     settings = _settings(place)
+    must_be_closed(settings.service.console)
     parts.check(place)
     with lock.alone(place.state):
         embedded = settings.service.broker == "embedded"
@@ -140,6 +141,7 @@ def _greet(settings: Settings) -> None:
 
 
 def _single(place: Place, settings: Settings, *, watch: bool) -> int:
+    from worker.cli import console
     from worker.live import parts
     from worker.live.loop import serve
     from worker.live.memory import keep_small
@@ -152,6 +154,7 @@ def _single(place: Place, settings: Settings, *, watch: bool) -> int:
     reloader = Reloader(place, watch=watch)
     signal.signal(signal.SIGHUP, reloader.ask)
     parts.begin(place)
-    _greet(settings)
-    serve(place, screen=sys.stdout, stop=stop, reloader=reloader)
+    with console.beside(place):
+        _greet(settings)
+        serve(place, screen=sys.stdout, stop=stop, reloader=reloader)
     return 0
