@@ -48,7 +48,7 @@ def test_a_copy_made_while_others_write_is_one_state_of_the_ledger(tmp_path: Pat
     for number in range(5):
         with closing(open_file(tmp_path / f"{number}.sqlite")) as copy, copy.read() as t:
             rows = t.execute(select(tally.c.name, func.count()).group_by(tally.c.name))
-            found: dict[str, int] = {name: n for name, n in rows}
+            found: dict[str, int] = {row[0]: row[1] for row in rows}
             assert found.get("first") == found.get("second")
             sizes.append(found.get("first", 0))
     assert sizes == sorted(sizes)

@@ -51,7 +51,7 @@ def _copy(source: Path, part: Path) -> None:
         closing(sqlite3.connect(address, uri=True, timeout=_PATIENCE)) as ledger,
         closing(sqlite3.connect(part)) as copy,
     ):
-        # In one step: in several it begins anew whenever somebody writes. With a write-ahead log it keeps nobody waiting.
+        # In one step: in several it begins anew whenever somebody writes. With a write-ahead log nobody waits for it.
         ledger.backup(copy, pages=-1)
         # One file and no log beside it, so that it can be moved.
         copy.execute("PRAGMA journal_mode=DELETE")
