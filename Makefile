@@ -14,7 +14,7 @@ UV     ?= uv
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help replay run test lint format bench quality train faults soak lock clean
+.PHONY: help replay run test lint format bench quality train faults containers soak lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null || \
@@ -50,6 +50,9 @@ train: $(TRAIN) ## make the meaning models anew: an hour on 2 cores; MEASURE=DIR
 
 faults: $(DEV) ## the long fault suite: 200 kills, broker and database taken away, poison, full disks; half an hour
 	WIREWATCH_FAULTS=long WIREWATCH_KILLS=50 $(BIN)/python -m pytest -m faults -n 0 -rA $(PYTEST_ARGS)
+
+containers: $(DEV) ## the image and the compose file in real containers, by podman: built, rehearsed, a worker killed
+	WIREWATCH_CONTAINERS=1 $(BIN)/python -m pytest tests/containers -m containers -n 0 -rA $(PYTEST_ARGS)
 
 soak: $(DEV) ## the service under steady load; MINUTES=30 RATE=5 MEANING=off: memory, cost and keys, as a table
 	$(BIN)/python -m tests.service.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(if $(MEANING),--meaning $(MEANING))

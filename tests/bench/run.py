@@ -13,7 +13,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-NAMES = ("article_path", "percolator", "ledger_rates", "polling", "web", "scheduling", "stories")
+NAMES = ("article_path", "percolator", "ledger_rates", "polling", "web", "scheduling", "stories", "console")
 
 
 def main() -> None:

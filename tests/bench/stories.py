@@ -137,7 +137,7 @@ def _write(t: Transaction, number: int, articles: Sequence[Article], of: Sequenc
         story = Story(id=f"s-{number}", first_at=first, newest_at=newest, members=(one,))
         stories.save(t, story, new=one, now=NOON)
         terms = [term if number < _UNIQUE or _RARE(term) < _UNKNOWN else f"{term}{number}" for term in mine.key_terms]
-        postings.add(t, one.article_id, terms, at=one.published_at)
+        postings.add(t, one.article_id, terms, story_id=story.id, at=one.published_at)
 
 
 def _stories() -> Iterator[tuple[int, tuple[list[Article], list[Features]]]]:

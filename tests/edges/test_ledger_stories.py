@@ -13,11 +13,12 @@ from typing import Any, cast
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from tests.builders import NOON, alert, article, at, match
+from tests.edges.test_ledger_migrations import walk
 from tests.faults import bursts
-from worker.ledger import decided, entries, postings, regrouping, stories, sweep, tables
+from worker.ledger import decided, entries, migrate, postings, regrouping, stories, sweep, tables
 from worker.ledger.engine import Ledger, Transaction
 from worker.ledger.regrouping import Moves, regroup
 from worker.ledger.retention import Retention
@@ -51,7 +52,7 @@ def put(t: Transaction, story_id: str, number: int, *terms: str, turn: int = 0, 
         first, newest = min(first, before.first_at), max(newest, before.newest_at)
     grown = Story(id=story_id, first_at=first, newest_at=newest, members=(one,))
     stories.save(t, grown, new=one, now=one.published_at, turn=turn)
-    postings.add(t, one.article_id, terms, at=one.published_at)
+    postings.add(t, one.article_id, terms, story_id=grown.id, at=one.published_at)
 
 
 def told(number: int, story_id: str, **changes: Any) -> Any:
@@ -81,9 +82,9 @@ def test_a_story_comes_back_as_it_was_saved(either_ledger: Ledger) -> None:
         assert (stories.of_article(t, "a-2"), stories.of_article(t, "a-9")) == ("s-1", None)
 
 
-def test_of_a_great_story_the_newest_members_are_compared_and_the_first(either_ledger: Ledger) -> None:
+@pytest.mark.parametrize("many", [stories.COMPARED + 20, stories._SOME + 20], ids=["great", "too-great-to-read-whole"])
+def test_of_a_great_story_the_newest_members_are_compared_and_the_first(either_ledger: Ledger, many: int) -> None:
     """The cost of a join stays bounded, and the beginning of the story is not forgotten."""
-    many = stories.COMPARED + 20
     with either_ledger.write() as t:
         for number in range(many):
             put(t, "s-1", number, published_at=at(number), role=Role.REPORT if number else Role.FIRST)
@@ -91,7 +92,8 @@ def test_of_a_great_story_the_newest_members_are_compared_and_the_first(either_l
     with either_ledger.read() as t:
         found, joined_at = stories.compared(t, ["s-1", "s-2", "s-9"])
     by_id = {story.id: [m.article_id for m in story.members] for story in found}
-    assert by_id == {"s-1": ["a-0", *(f"a-{n}" for n in range(20, many))], "s-2": [f"a-{many}"]}
+    newest = range(many - stories.COMPARED, many)
+    assert by_id == {"s-1": ["a-0", *(f"a-{n}" for n in newest)], "s-2": [f"a-{many}"]}
     assert joined_at["a-0"] == NOON
 
 
@@ -143,6 +145,34 @@ def test_of_a_term_that_is_everywhere_the_newest_postings_are_looked_at(either_l
     with either_ledger.read() as t:
         found = postings.best(t, {"dam": 1.0}, **ALWAYS, limit=many)
     assert sorted(found) == sorted(f"s-{number}" for number in range(6, many))
+
+
+def test_terms_lead_to_the_story_where_their_article_is_now(either_ledger: Ledger) -> None:
+    """A search looks at nothing but postings, so they go with their articles, and those of the others stay."""
+    two_stories(either_ledger)
+    with either_ledger.write() as t:
+        put(t, "s-other", 3, "karvel", "dam")
+    merge(either_ledger, "s-old", "s-new")
+    with either_ledger.read() as t:
+        assert sorted(postings.best(t, {"karvel": 5.0}, **ALWAYS, limit=9)) == ["s-old", "s-other"]
+        joined = select(tables.posting.c.story_id, tables.member.c.story_id)
+        joined = joined.join(tables.member, tables.member.c.article_id == tables.posting.c.article_id)
+        rows = t.execute(joined).all()
+    assert sorted(map(tuple, rows)) == [("s-old", "s-old")] * 2 + [("s-other", "s-other")] * 2
+
+
+def test_postings_of_a_ledger_of_before_lead_to_their_stories(either_ledger: Ledger) -> None:
+    """They are looked up once; those of an article that is gone go, too."""
+    two_stories(either_ledger)
+    with either_ledger.write() as t:
+        postings.add(t, "a-gone", ["karvel"], story_id="s-gone", at=NOON)
+    walk(either_ledger, to="0004")
+    with either_ledger.read() as t:
+        columns = t.execute(text("SELECT * FROM posting")).keys()
+    assert "story_id" not in columns
+    walk(either_ledger, to=migrate.HEAD)
+    with either_ledger.read() as t:
+        assert sorted(postings.best(t, {"karvel": 5.0}, **ALWAYS, limit=9)) == ["s-new", "s-old"]
 
 
 def test_postings_are_kept_as_long_as_stories_are_linked() -> None:

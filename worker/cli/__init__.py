@@ -17,15 +17,18 @@ import click
 
 import worker
 from worker.cli import (
+    backup,
     channel,
     check,
     console,
     deliveries,
     doctor,
     extract,
+    health,
     match,
     operate,
     opml,
+    publisher,
     receiver,
     replay,
     run,
@@ -79,7 +82,11 @@ for _command in (
     channel.channel,
     silence.silence,
     doctor.doctor,
+    health.health,
+    health.migrate,
+    backup.backup,
     opml.opml,
+    publisher.publisher,
     receiver.receiver,
     schema.schema,
 ):

@@ -115,7 +115,9 @@ def _desk(place: Place, service: Service) -> Desk:
         open_ledger=_opener(place, service),
         in_force=settings_in_force,
         own=lambda: load(place.config, os.environ, required=place.named),
-        report=lambda opened, settings, now: report(opened.ledger, settings, now=now, recorded=opened.recorded),
+        report=lambda opened, settings, now: report(
+            opened.ledger, settings, now=now, recorded=opened.recorded, matches=False
+        ),
         state=place.state,
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from worker.cli.listen import host_and_port
 from worker.cli.options import emit, say
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def receiver(*, listen: str, names: tuple[str, ...], path: Path | None, plan: st
     from worker.live.clock import wall_clock
     from worker.replay.receiver import Receiver, expect_plan
 
-    host, port = _place(listen)
+    host, port = host_and_port(listen)
     try:
         answers = expect_plan(plan)
     except ValueError as error:
@@ -91,13 +92,6 @@ def receiver(*, listen: str, names: tuple[str, ...], path: Path | None, plan: st
 
 def _print(alert: Received) -> None:
     emit(alert.event)
-
-
-def _place(listen: str) -> tuple[str, int]:
-    host, _, port = listen.rpartition(":")
-    if not host or not (port.isascii() and port.isdigit()) or int(port) >= 1 << 16:
-        raise click.BadParameter(f"{listen} is no HOST:PORT; write one such as 127.0.0.1:8600", param_hint="--listen")
-    return host.strip("[]"), int(port)
 
 
 def _secret(name: str) -> str:

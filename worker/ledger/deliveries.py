@@ -55,16 +55,20 @@ def told(
     state: str | None = None,
     channel: str | None = None,
     topic: str | None = None,
+    story: str | None = None,
     since: datetime | None = None,
     limit: int | None = None,
 ) -> list[Told]:
-    """Return alerts, newest first: those in a state, of a channel, of a topic, decided ``since`` a time."""
+    """Return alerts, newest first: those in a state, of a channel, topic or story, decided ``since`` a time."""
     c = alert.c
-    asked = ((c.work, state and STATES[state]), (c.channel_id, channel), (c.topic_id, topic))
+    asked = ((c.work, state and STATES[state]), (c.channel_id, channel), (c.topic_id, topic), (c.story_id, story))
     wanted: list[ColumnElement[bool]] = [column == value for column, value in asked if value is not None]
     if since is not None:
         wanted.append(c.created_at >= since)
-    return [_told(row) for row in t.execute(_query().where(*wanted).order_by(c.id.desc()).limit(limit))]
+    # First which they are, then what they say: a channel may have a hundred thousand, and their rows are wide.
+    chosen = select(c.id).where(*wanted).order_by(c.id.desc()).limit(limit).subquery()
+    query = _query().join(chosen, chosen.c.id == c.id).order_by(c.id.desc())
+    return [_told(row) for row in t.execute(query)]
 
 
 def find(t: Transaction, ref: str) -> list[Told]:

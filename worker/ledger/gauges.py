@@ -43,7 +43,7 @@ def feeds(t: Transaction) -> list[FeedGauge]:
             interval=row.interval,
             base=row.base,
         )
-        for row in t.execute(query)
+        for row in t.execute(query).all()
     ]
 
 

@@ -10,7 +10,7 @@ from worker.errors import LedgerUnusable
 from worker.ledger.connections import READ_ONLY
 
 #: The newest revision in ``migrations/versions``; a test compares them.
-HEAD = "0006"
+HEAD = "0007"
 _SCRIPTS = Path(__file__).with_name("migrations")
 #: The name of the turn on PostgreSQL: a number that only wirewatch uses, the letters "wirewatc".
 _LOCK = 0x7769726577617463

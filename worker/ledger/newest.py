@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select
 
 from worker.ledger.engine import Transaction
 from worker.ledger.tables import article
@@ -33,7 +33,9 @@ def articles(
     """
     query = select(article).where(article.c.read_at >= since)
     if after is not None:
-        query = query.where(tuple_(article.c.read_at, article.c.id) < tuple_(*after))
+        at, name = after
+        # The first condition lets the index be walked; a comparison of pairs would bind the time as it is.
+        query = query.where(article.c.read_at <= at, (article.c.read_at < at) | (article.c.id < name))
     rows = t.execute(query.order_by(article.c.read_at.desc(), article.c.id.desc()).limit(size)).all()
     found = tuple(
         Article(
@@ -50,3 +52,14 @@ def articles(
         for row in rows
     )
     return Portion(articles=found, after=(rows[-1].read_at, rows[-1].id) if len(rows) == size else None)
+
+
+def count(t: Transaction, *, since: datetime, most: int) -> int:
+    """Return how many articles were read ``since`` a time, but no more than ``most``."""
+    found = select(article.c.id).where(article.c.read_at >= since).limit(most).subquery()
+    return t.execute(select(func.count()).select_from(found)).scalar_one()
+
+
+def last(t: Transaction) -> datetime | None:
+    """Return when an article was last read; ``None`` when there is none."""
+    return t.execute(select(article.c.read_at).order_by(article.c.read_at.desc()).limit(1)).scalar()

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import insert, text
+from sqlalchemy import bindparam, insert, update
 
 from worker.ledger.engine import Transaction
 from worker.ledger.leases import walk_indexes
@@ -27,14 +27,22 @@ PER_TERM: Final = 24
 #: A story that shares less than this part of what the best one shares is not looked at: the stories that come of it are
 #: as good, at half the comparisons.
 _ENOUGH: Final = 0.2
-# A time stands in the search once for each term: it is made what the database has only once.
+# The search is written in the database's own way and not bound by SQLAlchemy, which would take as long to look its many
+# parameters over as the database takes to run it. So its times have to be made what the database has.
 _INSTANT: Final = Instant()
 
 
-def add(t: Transaction, article_id: str, terms: Sequence[str], *, at: datetime) -> None:
-    """Record the terms by which the story of an article that was published ``at`` is found."""
-    if terms:
-        t.execute(_insertion(), [{"article_id": article_id, "term": term, "at": at} for term in dict.fromkeys(terms)])
+def add(t: Transaction, article_id: str, terms: Iterable[str], *, story_id: str, at: datetime) -> None:
+    """Record the terms by which a story is found: those of one of its articles, which was published ``at``."""
+    rows = [{"article_id": article_id, "term": term, "at": at, "story_id": story_id} for term in dict.fromkeys(terms)]
+    if rows:
+        t.execute(_insertion(), rows)
+
+
+def move(t: Transaction, articles: Mapping[str, str]) -> None:
+    """Have the terms of articles lead to other stories, given by the ids of the articles."""
+    if articles:
+        t.execute(_moving(), [{"article": article_id, "to": story_id} for article_id, story_id in articles.items()])
 
 
 def best(t: Transaction, weights: Mapping[str, float], *, since: datetime, until: datetime, limit: int) -> list[str]:
@@ -48,12 +56,11 @@ def best(t: Transaction, weights: Mapping[str, float], *, since: datetime, until
     if not terms:
         return []
     walk_indexes(t)
-    values: dict[str, Any] = {f"term{number}": term for number, term in enumerate(terms)}
-    found: defaultdict[int, list[str]] = defaultdict(list)
-    values |= {name: _INSTANT.process_bind_param(at, t.dialect) for name, at in (("since", since), ("until", until))}
-    rows = t.execute(_search(len(terms)), values).all()
-    for number, story_id in rows:
-        found[number].append(story_id)
+    first, last = (_INSTANT.process_bind_param(at, t.dialect) for at in (since, until))
+    values = tuple(value for term in terms for value in (term, first, last))
+    found: defaultdict[int, set[str]] = defaultdict(set)
+    for number, story_id in t.exec_driver_sql(_search(len(terms), _PLACE[t.dialect.name]), values).all():
+        found[number].add(story_id)
     scores: defaultdict[str, float] = defaultdict(float)
     for number, story_ids in found.items():
         weight = weights[terms[number]] * math.log(1 + 2 * PER_TERM / len(story_ids))
@@ -70,13 +77,20 @@ def _insertion() -> Any:  # noqa: ANN401 - an INSERT
 
 
 @cache
-def _search(terms: int) -> Any:  # noqa: ANN401 - a SELECT
-    """Return the search for so many terms. As SQL: to look it over would take SQLAlchemy as long as to run it."""
+def _moving() -> Any:  # noqa: ANN401 - an UPDATE
+    return update(posting).where(posting.c.article_id == bindparam("article")).values(story_id=bindparam("to"))
+
+
+@cache
+def _search(terms: int, place: str) -> str:
+    """Return the search for so many terms, where ``place`` stands for a value. The index has all that it asks for."""
     newest = (
-        f"SELECT * FROM (SELECT {number} AS asked, article_id FROM posting WHERE term = :term{number} "  # noqa: S608 - numbers
-        f"AND at >= :since AND at <= :until ORDER BY at DESC LIMIT {PER_TERM}) AS newest{number}"
+        f"SELECT * FROM (SELECT {number} AS asked, story_id FROM posting WHERE term = {place} "  # noqa: S608 - numbers
+        f"AND at >= {place} AND at <= {place} ORDER BY at DESC, story_id DESC LIMIT {PER_TERM}) AS newest{number}"
         for number in range(terms)
     )
-    shared = f"SELECT DISTINCT shared.asked, member.story_id FROM ({' UNION ALL '.join(newest)}) AS shared "  # noqa: S608
-    joined = f"{shared}JOIN member ON member.article_id = shared.article_id"
-    return text(joined)
+    return " UNION ALL ".join(newest)
+
+
+#: Where a value goes, as sqlite3 and psycopg have it.
+_PLACE: Final = {"sqlite": "?", "postgresql": "%s"}

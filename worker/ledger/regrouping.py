@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, bindparam, select, update
 
-from worker.ledger import stories
+from worker.ledger import postings, stories
 from worker.ledger.engine import Transaction
 from worker.ledger.entries import evidence_from_json
 from worker.ledger.inserts import insert_new
@@ -71,8 +71,9 @@ def regroup(t: Transaction, are: Sequence[Story], moves: Moves, *, turn: int, no
             for m in one.members
         ],
     )
-    for story_id, into in moves.gone.items():
-        t.execute(update(story).where(story.c.id == story_id).values(merged=into))
+    postings.move(t, moves.articles)
+    if moves.gone:
+        t.execute(_merging(), [{"gone": story_id, "to": into} for story_id, into in moves.gone.items()])
 
 
 _TOLD_BEFORE = "an article that has told of the same has joined its story"
@@ -84,14 +85,13 @@ def untold(t: Transaction, story_ids: Iterable[str]) -> list[Match]:
     Of each story and topic it is that of the article that was published first. It may have been told of with another
     that has left the story since.
     """
-    wanted = list(story_ids)
-    query = select(member.c.story_id, match).join(member, match.c.article_id == member.c.article_id)
-    query = query.where(member.c.story_id.in_(wanted))
+    wanted = {"ids": list(story_ids)}
+    if not wanted["ids"]:
+        return []
     first: dict[tuple[str, str], Match] = {}
-    for row in t.execute(query.order_by(member.c.published_at, match.c.article_id, match.c.matched_at.desc())):
+    for row in t.execute(_matches(), wanted):
         first.setdefault((row.story_id, row.topic_id), _match(row))
-    told = select(alert.c.story_id, alert.c.topic_id).where(alert.c.story_id.in_(wanted), alert.c.work != OFF)
-    for row in t.execute(told):
+    for row in t.execute(_told_of(), wanted):
         first.pop((row.story_id, row.topic_id), None)
     return list(first.values())
 
@@ -109,27 +109,18 @@ def _match(row: Row[Any]) -> Match:
     )
 
 
-@cache
-def _moving() -> Any:  # noqa: ANN401 - an UPDATE, made once
-    values: dict[str, Any] = {
-        name: bindparam(of) for name, of in (("story_id", "to"), ("role", "as"), ("why", "since"), ("seq", "turn"))
-    }
-    return update(member).where(member.c.article_id == bindparam("article")).values(values)
-
-
 def _move_alerts(t: Transaction, moves: Moves) -> None:
-    for article_id, to in moves.articles.items():
-        t.execute(update(alert).where(alert.c.article_id == article_id).values(story_id=to))
-    for story_id, into in moves.gone.items():
-        t.execute(update(alert).where(alert.c.story_id == story_id).values(story_id=into))
+    for column, goals in (("article_id", moves.articles), ("story_id", moves.gone)):
+        if goals:
+            t.execute(_moving_alerts(column), [{"of": one, "to": to} for one, to in goals.items()])
 
 
 def _repeated(t: Transaction, moves: Moves) -> list[tuple[Row[Any], str]]:
     """Return the alerts that would tell a channel for the second time of a topic in the story where they will be."""
     about: defaultdict[tuple[str, str, str], list[Row[Any]]] = defaultdict(list)
     reached = {*moves.articles.values(), *moves.gone.values()}
-    concerned = alert.c.story_id.in_((*reached, *moves.gone)) | alert.c.article_id.in_(list(moves.articles))
-    for row in t.execute(select(alert).where(concerned, alert.c.role != Role.CORRECTION).order_by(alert.c.id)):
+    concerned = {"stories": [*reached, *moves.gone], "articles": list(moves.articles)}
+    for row in t.execute(_concerned(), concerned):
         goal = moves.goal(row.article_id, row.story_id)
         if row.work in _TOLD and goal in reached:
             about[goal, row.topic_id, row.channel_id].append(row)
@@ -189,3 +180,44 @@ def _decide(t: Transaction, row: Row[Any], why: str, now: datetime) -> None:
     # What was decided at this very moment stands as well.
     while not insert_new(t, decision, values | {"at": now}):
         now += timedelta(microseconds=1)
+
+
+# The statements, made once: composing one costs more than running it.
+
+
+@cache
+def _moving() -> Any:  # noqa: ANN401 - an UPDATE
+    values: dict[str, Any] = {
+        name: bindparam(of) for name, of in (("story_id", "to"), ("role", "as"), ("why", "since"), ("seq", "turn"))
+    }
+    return update(member).where(member.c.article_id == bindparam("article")).values(values)
+
+
+@cache
+def _moving_alerts(column: str) -> Any:  # noqa: ANN401 - an UPDATE
+    return update(alert).where(alert.c[column] == bindparam("of")).values(story_id=bindparam("to"))
+
+
+@cache
+def _merging() -> Any:  # noqa: ANN401 - an UPDATE
+    return update(story).where(story.c.id == bindparam("gone")).values(merged=bindparam("to"))
+
+
+@cache
+def _concerned() -> Any:  # noqa: ANN401 - a SELECT
+    there = alert.c.story_id.in_(bindparam("stories", expanding=True))
+    moved = alert.c.article_id.in_(bindparam("articles", expanding=True))
+    return select(alert).where(there | moved, alert.c.role != Role.CORRECTION).order_by(alert.c.id)
+
+
+@cache
+def _matches() -> Any:  # noqa: ANN401 - a SELECT
+    of = select(member.c.story_id, match).join(member, match.c.article_id == member.c.article_id)
+    wanted = of.where(member.c.story_id.in_(bindparam("ids", expanding=True)))
+    return wanted.order_by(member.c.published_at, match.c.article_id, match.c.matched_at.desc())
+
+
+@cache
+def _told_of() -> Any:  # noqa: ANN401 - a SELECT
+    of = alert.c.story_id.in_(bindparam("ids", expanding=True))
+    return select(alert.c.story_id, alert.c.topic_id).where(of, alert.c.work != OFF)

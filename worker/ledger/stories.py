@@ -11,27 +11,33 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, exists, func, insert, or_, select
+from sqlalchemy import Text, bindparam, exists, func, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.ledger import turns
 from worker.ledger.engine import Transaction
 from worker.ledger.tables import member, posting, story
+from worker.ledger.tables import turn as turns_table
 from worker.model import Member, Role, Story
 
 _TURN: Final = "stories"
 #: Of a story so many of its newest members are compared with, and its first.
 COMPARED: Final = 40
+#: Members that are read without asking how many there are: most stories have few, and to count them takes the database
+#: as long as to read them.
+_SOME: Final = 240
+#: Lengths of lists for which statements are kept.
+_LENGTHS: Final = 500
 #: How often one story may have turned out to be another: each is older than the one before.
 _MOST_MERGES: Final = 100
 #: What of a member is read where its features are not asked for, or known.
 _LIGHT = (
     member.c.article_id,
-    member.c.story_id,
     member.c.role,
     member.c.outlet,
     member.c.origin,
@@ -65,6 +71,12 @@ def take_turn(t: Transaction) -> int:
     one event never open two stories.
     """
     return turns.take(t, _TURN)
+
+
+def seen(t: Transaction, article_id: str) -> tuple[int, str | None]:
+    """Return ``turn(t)`` and ``of_article(t, article_id)``, as they are at the same moment."""
+    last, of = t.execute(_seen(), {"name": _TURN, "id": article_id}).one()
+    return int(last or 0), of
 
 
 def joined_since(t: Transaction, seen: int, *, story_ids: Collection[str], terms: Sequence[str]) -> bool:
@@ -124,8 +136,15 @@ def compared(t: Transaction, story_ids: Iterable[str]) -> tuple[list[Story], dic
 
     The stories are in no particular order, and the members come without their features (see ``features``).
     """
-    rows = t.execute(_compared(), {"ids": list(story_ids)}).all()
-    return _grouped(rows), {row.article_id: row.joined_at for row in rows}
+    wanted = list(story_ids)
+    if not wanted:
+        return [], {}
+    rows: Sequence[_Columns] = t.execute(_some_members(len(wanted)), _numbered(wanted)).all()
+    if len(rows) == _SOME:
+        rows = t.execute(_compared(len(wanted)), _numbered(wanted)).all()
+    by_story = (list(group) for _, group in groupby(sorted(rows, key=_BY_TIME), key=itemgetter(0)))
+    kept = [_kept(members) for members in by_story]
+    return list(map(_story, kept)), {row[4]: row[9] for members in kept for row in members}
 
 
 def features(t: Transaction, article_ids: Iterable[str]) -> dict[str, tuple[Mapping[str, Any], bytes]]:
@@ -133,7 +152,8 @@ def features(t: Transaction, article_ids: Iterable[str]) -> dict[str, tuple[Mapp
     wanted = list(article_ids)
     if not wanted:
         return {}
-    return {row.article_id: (row.features, row.shingles or b"") for row in t.execute(_features(), {"ids": wanted})}
+    rows = t.execute(_features(len(wanted)), _numbered(wanted))
+    return {article_id: (values, shingles or b"") for article_id, values, shingles in rows}
 
 
 def save(t: Transaction, s: Story, *, new: Member, now: datetime, turn: int = 0) -> None:
@@ -170,31 +190,48 @@ def _followed(merged: Mapping[str, str], story_id: str | None) -> str | None:
     return story_id
 
 
-def _grouped(rows: Iterable[Row[Any]]) -> list[Story]:
+# To unpack a row is several times as fast as to ask it for its columns by their names.
+_Columns = Sequence[Any]
+
+
+def _grouped(rows: Iterable[_Columns]) -> list[Story]:
     """Return stories of rows that are ordered by story, and by time within one."""
-    return [_story(list(group)) for _, group in groupby(rows, key=lambda row: row.id)]
+    return [_story(list(group)) for _, group in groupby(rows, key=itemgetter(0))]
 
 
-def _story(rows: Sequence[Row[Any]]) -> Story:
-    any_ = rows[0]
-    return Story(
-        id=any_.id,
-        first_at=any_.first_at,
-        newest_at=any_.newest_at,
-        linked=any_.linked,
-        members=tuple(_member(row) for row in rows),
-    )
+def _kept(rows: Sequence[_Columns]) -> Sequence[_Columns]:
+    """Return the members of a story that others are compared with, in order, given those of it that were read."""
+    if len(rows) <= COMPARED:
+        return rows
+    return [
+        row for age, row in zip(range(len(rows), 0, -1), rows, strict=True) if age <= COMPARED or row[5] == Role.FIRST
+    ]
 
 
-def _member(row: Row[Any]) -> Member:
+def _story(rows: Sequence[_Columns]) -> Story:
+    story_id, first_at, newest_at, linked, *_ = rows[0]
+    members = tuple(map(_member, rows))
+    return Story(id=story_id, first_at=first_at, newest_at=newest_at, linked=linked, members=members)
+
+
+def _member(row: _Columns) -> Member:
+    _, _, _, _, article_id, role, outlet, origin, published_at, _, why, *_ = row
     return Member(
-        article_id=row.article_id,
-        role=Role(row.role),
-        outlet=row.outlet,
-        origin=row.origin,
-        published_at=row.published_at,
-        why=row.why,
+        article_id=article_id, role=Role(role), outlet=outlet, origin=origin, published_at=published_at, why=why
     )
+
+
+#: Of a row its story, when its article was published, and the article.
+_BY_TIME = itemgetter(0, 8, 4)
+
+
+def _numbered(values: Sequence[str]) -> dict[str, str]:
+    return {f"id{number}": value for number, value in enumerate(values)}
+
+
+def _parameters(count: int) -> list[Any]:
+    # Of so many, rather than of any number: SQLAlchemy would write the statement anew each time it is run.
+    return [bindparam(f"id{number}", type_=Text()) for number in range(count)]
 
 
 # The statements, made once: composing one costs more than running it.
@@ -208,6 +245,12 @@ def _joined_since() -> Any:  # noqa: ANN401 - a SELECT
     # In their order, so that no database looks at more than those that are newer.
     newest = member.c.seq.desc()
     return select(member.c.article_id).where(member.c.seq > bindparam("seen"), matters).order_by(newest).limit(1)
+
+
+@cache
+def _seen() -> Any:  # noqa: ANN401 - a SELECT
+    last = select(turns_table.c.count).where(turns_table.c.name == bindparam("name")).scalar_subquery()
+    return select(last, _of_article().scalar_subquery())
 
 
 @cache
@@ -230,22 +273,31 @@ def _all_members() -> Any:  # noqa: ANN401 - a SELECT
     )
 
 
-@cache
-def _compared() -> Any:  # noqa: ANN401 - a SELECT
-    age = func.row_number().over(partition_by=member.c.story_id, order_by=(member.c.published_at.desc()))
-    numbered = select(*_LIGHT, age.label("age")).where(member.c.story_id.in_(bindparam("ids", expanding=True)))
-    light = numbered.subquery()
+@lru_cache(maxsize=_LENGTHS)
+def _some_members(count: int) -> Any:  # noqa: ANN401 - a SELECT
     return (
-        select(story.c.id, story.c.first_at, story.c.newest_at, story.c.linked, light)
-        .join(light, light.c.story_id == story.c.id)
-        .where((light.c.age <= COMPARED) | (light.c.role == Role.FIRST))
-        .order_by(story.c.id, light.c.published_at, light.c.article_id)
+        select(story.c.id, story.c.first_at, story.c.newest_at, story.c.linked, *_LIGHT)
+        .join(member, member.c.story_id == story.c.id)
+        .where(story.c.id.in_(_parameters(count)))
+        .limit(_SOME)
     )
 
 
-@cache
-def _features() -> Any:  # noqa: ANN401 - a SELECT
-    wanted = member.c.article_id.in_(bindparam("ids", expanding=True))
+@lru_cache(maxsize=_LENGTHS)
+def _compared(count: int) -> Any:  # noqa: ANN401 - a SELECT
+    age = func.row_number().over(partition_by=member.c.story_id, order_by=(member.c.published_at.desc()))
+    all_ = (
+        select(story.c.id, story.c.first_at, story.c.newest_at, story.c.linked, *_LIGHT, age.label("age"))
+        .join(member, member.c.story_id == story.c.id)
+        .where(story.c.id.in_(_parameters(count)))
+        .subquery()
+    )
+    return select(all_).where((all_.c.age <= COMPARED) | (all_.c.role == Role.FIRST))
+
+
+@lru_cache(maxsize=_LENGTHS)
+def _features(count: int) -> Any:  # noqa: ANN401 - a SELECT
+    wanted = member.c.article_id.in_(_parameters(count))
     return select(member.c.article_id, member.c.features, member.c.shingles).where(wanted)
 
 

@@ -206,6 +206,7 @@ match = Table(
     Column("clause", Text, nullable=False),
     Column("evidence", JSON, nullable=False),
     Column("matched_at", Instant, nullable=False),
+    Index(None, "topic_id", "article_id", "matched_at"),
 )
 
 story = Table(
@@ -234,6 +235,7 @@ member = Table(
     Column("shingles", LargeBinary),
     #: ``turn.count`` of the turn in which it joined: what was read before it cannot know of it.
     Column("seq", BigInteger, nullable=False, default=0, server_default="0", index=True),
+    Index(None, "outlet", "story_id"),
 )
 
 #: The rarest terms of members: by these a story is found again.
@@ -244,7 +246,9 @@ posting = Table(
     Column("term", Text, primary_key=True),
     #: When the article was published.
     Column("at", Instant, nullable=False),
-    Index(None, "term", "at"),
+    #: As ``member`` has it, so that a search needs nothing but the index.
+    Column("story_id", Text, nullable=False, default="", server_default=""),
+    Index(None, "term", "at", "story_id"),
     Index(None, "at"),
 )
 
@@ -283,6 +287,7 @@ alert = Table(
     Index(None, "story_id", "topic_id", "channel_id"),
     Index(None, "article_id"),
     Index(None, "channel_id", "due_at"),
+    Index(None, "channel_id", "work", "sent_at", "created_at"),
 )
 
 #: Channels that take nothing for a time, or until somebody mends them.

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
 from celery import signals
 from celery.exceptions import SecurityWarning
@@ -28,6 +29,8 @@ from worker.live.reloading import Reloader
 from worker.live.service import in_force, own_service, put_in_force
 from worker.live.supervisor import Part, Supervisor
 from worker.settings import Settings
+
+T = TypeVar("T")
 
 _log = logging.getLogger("wirewatch")
 #: The order of starting: the server, then who sends and who receives.
@@ -83,6 +86,16 @@ def begin(place: Place, *, patience: float = 60.0) -> Settings:
     return _patiently(place, lambda ledger: put_in_force(ledger, place, now=ledger.clock())[0], patience)
 
 
+def migrate(place: Place, *, patience: float = 60.0) -> str:
+    """Bring the ledger up to date, put nothing in force, and return which ledger it is; waits as ``begin`` does.
+
+    Raises:
+        ConfigError: service.yaml is wrong.
+        worker.errors.LedgerError: the ledger cannot be used.
+    """
+    return _patiently(place, lambda ledger: ledger.name, patience)
+
+
 def join(place: Place, *, patience: float = 60.0) -> Settings:
     """Return the configuration that is in force, for a worker of its own; its files count when there is none yet.
 
@@ -93,7 +106,7 @@ def join(place: Place, *, patience: float = 60.0) -> Settings:
     return _patiently(place, lambda ledger: in_force(ledger, place)[0], patience)
 
 
-def _patiently(place: Place, use: Callable[[Ledger], Settings], patience: float) -> Settings:
+def _patiently(place: Place, use: Callable[[Ledger], T], patience: float) -> T:
     until = time.monotonic() + patience
     while True:
         try:

@@ -6,7 +6,7 @@ all that follows from the article. See ``worker.ledger.stories`` for how several
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
@@ -63,6 +63,8 @@ class Prepared:
 
     article: Article
     mine: Features
+    #: The terms by which its story is found, each with its rarity.
+    weights: Mapping[str, float]
     seen: int
     joined: Joined
     #: The stories that it was compared with.
@@ -86,8 +88,8 @@ def prepare(p: Pipeline, article: Article) -> Prepared | None:
     """
     with p.ledger.read() as t:
         # First of all, so that nothing is read that is older than it.
-        seen = stories.turn(t)
-        if stories.of_article(t, article.id) is not None:
+        seen, of = stories.seen(t, article.id)
+        if of is not None:
             return None
         return _think(t, p, article, features(article, rarity=p.rarity), seen=seen)
 
@@ -99,6 +101,9 @@ def place(t: Transaction, p: Parts, article: Article, *, now: datetime, prepared
     ``prepare`` has ``prepared``. What others decided of the stories' alerts may change with this.
     """
     turn = stories.take_turn(t)
+    if prepared is not None and prepared.article == article and turn == prepared.seen + 1:
+        # Nobody has had a turn since, so that everything is as it was.
+        return _write(t, p, prepared, turn=turn, now=now)
     of = stories.of_article(t, article.id)
     if of is not None and (story := stories.get(t, of)) is not None:
         role = next(m.role for m in story.members if m.article_id == article.id)
@@ -114,7 +119,7 @@ def place(t: Transaction, p: Parts, article: Article, *, now: datetime, prepared
 def _has_changed(t: Transaction, prepared: Prepared) -> bool:
     """Return whether somebody has joined since of whom the preparation ought to have known."""
     near = [story.id for story in prepared.near]
-    return stories.joined_since(t, prepared.seen, story_ids=near, terms=prepared.mine.key_terms)
+    return stories.joined_since(t, prepared.seen, story_ids=near, terms=list(prepared.weights))
 
 
 def _think(t: Transaction, p: Parts, article: Article, mine: Features, *, seen: int) -> Prepared:
@@ -127,9 +132,9 @@ def _think(t: Transaction, p: Parts, article: Article, mine: Features, *, seen: 
         found = postings.best(t, weights, since=_moved(at, -HORIZON), until=_moved(at, -WINDOW), limit=EARLIER)
         older, decoded = _read(t, p.known, found)
         ended = [story for story in older if at - story.newest_at > WINDOW]
-        alone = joining.join(article, mine, ended, model=p.story_model, decoded=decoded)
-        joined = replace(joined, story=replace(joined.story, linked=alone.story.linked))
-    return Prepared(article=article, mine=mine, seen=seen, joined=joined, near=near)
+        linked = joining.follows(article, mine, ended, model=p.story_model, decoded=decoded)
+        joined = replace(joined, story=replace(joined.story, linked=linked))
+    return Prepared(article=article, mine=mine, weights=weights, seen=seen, joined=joined, near=near)
 
 
 def _moved(at: datetime, by: timedelta) -> datetime:
@@ -163,7 +168,8 @@ def _whole(joined: Joined, near: Iterable[Story]) -> Story:
 def _write(t: Transaction, p: Parts, prepared: Prepared, *, turn: int, now: datetime) -> Placed:
     joined = prepared.joined
     stories.save(t, _whole(joined, prepared.near), new=joined.member, now=now, turn=turn)
-    postings.add(t, joined.member.article_id, prepared.mine.key_terms, at=joined.member.published_at)
+    story_id, at = joined.story.id, joined.member.published_at
+    postings.add(t, joined.member.article_id, prepared.weights, story_id=story_id, at=at)
     p.known.add(joined.member.article_id, now, prepared.mine)
     untold: Sequence[Match] = ()
     if joined.merges or joined.changed:

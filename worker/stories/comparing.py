@@ -8,14 +8,12 @@ other.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Mapping
+from operator import mul
 from typing import NamedTuple
 
 from worker.stories.features import Features, cosine
 
-#: Rarity from which a shared word counts, and from which a shared name counts fully.
-_WORD_COUNTS = 3.0
 #: The share that stands for "nothing to look for".
 _NEITHER = 0.3
 
@@ -55,6 +53,7 @@ class Likeness(NamedTuple):
 
 def compare(a: Features, b: Features) -> Likeness:
     """Return how alike two articles are."""
+    shared = a.full_vector.keys() & b.full_vector.keys()
     content = cosine(a.content_vector, b.content_vector)
     in_text = _share(a.lead_name_weights, b.all_heard), _share(b.lead_name_weights, a.all_heard)
     in_lead = _share(a.lead_name_weights, b.lead_heard), _share(b.lead_name_weights, a.lead_heard)
@@ -62,13 +61,13 @@ def compare(a: Features, b: Features) -> Likeness:
     title_names = _share(a.title_name_weights, b.all_heard, 0.5), _share(b.title_name_weights, a.all_heard, 0.5)
     return Likeness(
         lead=cosine(a.lead_vector, b.lead_vector),
-        full=cosine(a.full_vector, b.full_vector),
+        full=sum(map(mul, map(a.full_vector.__getitem__, shared), map(b.full_vector.__getitem__, shared)), 0.0),
         content=content,
         numbers=cosine(a.number_vector, b.number_vector),
         counted=cosine(a.counted_vector, b.counted_vector),
         both=math.sqrt(content * cosine(a.name_vector, b.name_vector)),
-        shared_names=_shared(a.heard, b.heard),
-        shared_words=_shared_words(a.rarity, b.rarity),
+        shared_names=_logarithm(a.heard, a.heard.keys() & b.heard.keys()),
+        shared_words=_logarithm(a.rareness, shared.intersection(a.rareness)),
         lead_names=max(in_text),
         lead_in_lead=max(in_lead),
         only_mentioned=max(in_text[0] - in_lead[0], in_text[1] - in_lead[1]),
@@ -83,15 +82,24 @@ def compare(a: Features, b: Features) -> Likeness:
     )
 
 
-def _share(wanted: Mapping[str, float], found: AbstractSet[str], nothing: float = _NEITHER) -> float:
-    total = sum(wanted.values())
-    return sum(weight for term, weight in wanted.items() if term in found) / total if total else nothing
+def strangers(one: Features, many: Iterable[Features], least: float) -> bool:
+    """Return whether an article has less than ``least`` in common with a group: ``lead`` and ``both``, the greatest.
+
+    That is much sooner known than how alike they are, and true of most articles that share a rare word.
+    """
+    lead = both = 0.0
+    for other in many:
+        lead = max(lead, cosine(one.lead_vector, other.lead_vector))
+        if named := cosine(one.name_vector, other.name_vector):
+            both = max(both, math.sqrt(cosine(one.content_vector, other.content_vector) * named))
+        if lead + both >= least:
+            return False
+    return True
 
 
-def _shared(a: Mapping[str, float], b: Mapping[str, float]) -> float:
-    return math.log1p(sum(a[name] ** 2 for name in a.keys() & b.keys())) / 5
+def _share(wanted: Mapping[str, float], found: frozenset[str], nothing: float = _NEITHER) -> float:
+    return sum(map(wanted.__getitem__, found.intersection(wanted)), 0.0) if wanted else nothing
 
 
-def _shared_words(a: Mapping[str, float], b: Mapping[str, float]) -> float:
-    shared = (a[term] - _WORD_COUNTS for term in a.keys() & b.keys())
-    return math.log1p(sum(over * over for over in shared if over > 0)) / 5
+def _logarithm(weights: Mapping[str, float], shared: Iterable[str]) -> float:
+    return math.log1p(sum(map(weights.__getitem__, shared))) / 5

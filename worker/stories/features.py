@@ -7,14 +7,16 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
+from operator import mul
 from typing import Any, Self
 
 from worker.model import Article
 from worker.stories import names as naming
 from worker.stories.numbers import Number, numbers
 from worker.stories.shingles import hashes, shingles
-from worker.stories.statements import Statements, statements
-from worker.text import terms
+from worker.stories.statements import Statements, beginning_with, statements
+from worker.text import sentences, terms
 
 #: Words of the text that count as its lead, and words and characters that are looked at in all.
 LEAD_WORDS = 60
@@ -67,11 +69,14 @@ class Features:
     name_vector: Mapping[str, float] = field(init=False, repr=False, compare=False)
     number_vector: Mapping[str, float] = field(init=False, repr=False, compare=False)
     counted_vector: Mapping[str, float] = field(init=False, repr=False, compare=False)
-    #: Names and their rarity, with what rare ones sound like in the place of how they are spelled; and all terms.
+    #: By how much the rarity of rare terms is above that of common ones, squared.
+    rareness: Mapping[str, float] = field(init=False, repr=False, compare=False)
+    #: Names and their squared rarity, with what rare ones sound like in the place of how they are spelled; and all
+    #: terms.
     heard: Mapping[str, float] = field(init=False, repr=False, compare=False)
     lead_heard: frozenset[str] = field(init=False, repr=False, compare=False)
     all_heard: frozenset[str] = field(init=False, repr=False, compare=False)
-    #: Squared rarities of what should be found again in a report of the same event.
+    #: What should be found again in a report of the same event: squared rarities, in sum 1.
     title_weights: Mapping[str, float] = field(init=False, repr=False, compare=False)
     lead_name_weights: Mapping[str, float] = field(init=False, repr=False, compare=False)
     title_name_weights: Mapping[str, float] = field(init=False, repr=False, compare=False)
@@ -143,12 +148,14 @@ def features(article: Article, *, rarity: Callable[[str], float]) -> Features:
     lead = _lead(text)
     #: Where the lead ends.
     end = len(text) - len(text.lstrip()) + len(lead)
-    found = naming.names(article.title, text, language, rarity=rarity)
+    spans = sentences(text)
+    found = naming.names(article.title, text, language, rarity=rarity, spans=spans)
     counts = Counter(title * 2 + body[:_MOST_WORDS])
-    rarities = {term: round(rarity(term), 2) for term in {*counts, *found}}
+    all_ = {*counts, *found}
+    rarities = dict(zip(all_, map(round, map(rarity, all_), repeat(2)), strict=True))
     kept = _weightiest(rarities, counts)
-    whole = f"{article.title}.\n{text}"
-    numbered = list(numbers(whole, language))[:_MOST_NUMBERS]
+    numbered = list(numbers(beginning_with(article.title, text), language))
+    weighed = numbered[:_MOST_NUMBERS]
     day = _DAY.search(f"{article.title}. {lead}")
     return Features(
         rarity=kept,
@@ -158,11 +165,11 @@ def features(article: Article, *, rarity: Callable[[str], float]) -> Features:
         names=tuple(term for term in found if term in kept),
         lead_names=tuple(term for term, places in found.items() if term in kept and min(places) < end),
         sounds=naming.sounds((term for term in found if term in kept), rarity=rarity),
-        numbers={number.key: round(_weight(number, rarity), 2) for number in numbered},
-        counted=tuple(dict.fromkeys(f"{n.key} {n.unit}" for n in numbered if n.unit and rarity(n.unit) > _RARE_ENOUGH)),
+        numbers={number.key: round(_weight(number, rarity), 2) for number in weighed},
+        counted=tuple(dict.fromkeys(f"{n.key} {n.unit}" for n in weighed if n.unit and rarity(n.unit) > _RARE_ENOUGH)),
         day=day[1].lower() if day else "",
         words=len(title) + len(body),
-        said=statements(article.title, text, language),
+        said=statements(article.title, text, language, spans=spans, numbered=numbered),
         shingles=shingles(body),
     )
 
@@ -191,45 +198,54 @@ def _log(count: int) -> float:
     return 1 + math.log(count) if count else 1.0
 
 
-def _unit(vector: Mapping[str, float]) -> dict[str, float]:
-    length = math.sqrt(sum(weight * weight for weight in vector.values()))
+def _unit(vector: dict[str, float]) -> dict[str, float]:
+    length = math.sqrt(sum([weight * weight for weight in vector.values()]))
     return {term: weight / length for term, weight in vector.items()} if length else {}
+
+
+def _shares(weights: dict[str, float]) -> dict[str, float]:
+    total = sum(weights.values())
+    return {term: weight / total for term, weight in weights.items()} if total else {}
 
 
 def _worked_out(f: Features) -> dict[str, Any]:
     """Return the values of all fields that are not kept."""
     rarity, sound = f.rarity, {name: f.sounds.get(name, name) for name in f.names}
-    weighted = {term: rare * _log(f.counts.get(term, 1)) for term, rare in rarity.items()}
-    title, names = set(f.title), set(f.names)
+    weighted = dict(rarity) | {term: rarity[term] * _log(count) for term, count in f.counts.items()}
+    content, title = dict(weighted), set(f.title)
+    for term in [*f.names, *filter(str.isdigit, weighted)]:
+        content.pop(term, None)
     salience = {name: math.sqrt(f.counts.get(name, 1)) * rarity[name] for name in f.names}
     salient = sorted(salience, key=lambda name: (-salience[name] * (1.5 if name in title else 1.0), name))[:_TOP]
     return {
         "lead_vector": _unit({term: rarity[term] * (_TWICE if term in title else 1.0) for term in f.lead}),
         "full_vector": _unit(weighted),
-        "content_vector": _unit({t: w for t, w in weighted.items() if t not in names and not t.isdigit()}),
+        "content_vector": _unit(content),
         "name_vector": _unit({sound[name]: weighted[name] for name in f.names}),
-        "number_vector": _unit(f.numbers),
+        "number_vector": _unit(dict(f.numbers)),
         "counted_vector": _unit({pair: 1.0 + f.numbers.get(pair.split(" ", 1)[0], 0.0) for pair in f.counted}),
-        "heard": {sound[name]: rarity[name] for name in f.names},
-        "lead_heard": frozenset(sound[name] for name in f.lead_names),
-        "all_heard": frozenset(sound.get(term, term) for term in rarity),
-        "title_weights": {sound.get(term, term): rarity[term] ** 2 for term in f.title},
-        "lead_name_weights": {sound[name]: rarity[name] ** 2 for name in f.lead_names},
-        "title_name_weights": {sound[name]: rarity[name] ** 2 for name in f.names if name in title},
-        "top_name_weights": {sound[name]: salience[name] for name in salient},
+        "rareness": {term: (rare - _WORD_COUNTS) ** 2 for term, rare in rarity.items() if rare > _WORD_COUNTS},
+        "heard": {sound[name]: rarity[name] ** 2 for name in f.names},
+        "lead_heard": frozenset([sound[name] for name in f.lead_names]),
+        "all_heard": frozenset(rarity).difference(f.sounds).union(f.sounds.values()),
+        "title_weights": _shares({sound.get(term, term): rarity[term] ** 2 for term in f.title}),
+        "lead_name_weights": _shares({sound[name]: rarity[name] ** 2 for name in f.lead_names}),
+        "title_name_weights": _shares({sound[name]: rarity[name] ** 2 for name in f.names if name in title}),
+        "top_name_weights": _shares({sound[name]: salience[name] for name in salient}),
         "copied": hashes(f.shingles),
     }
 
 
 _TOP = 6
 _TWICE = 1 + math.log(2)
+#: Rarity from which a shared word counts.
+_WORD_COUNTS = 3.0
 
 
 def cosine(a: Mapping[str, float], b: Mapping[str, float]) -> float:
     """Return the product of two vectors of length 1: 0 for nothing in common, 1 for the same."""
-    if len(a) > len(b):
-        a, b = b, a
-    return sum((weight * b[term] for term, weight in a.items() if term in b), 0.0)
+    shared = a.keys() & b.keys()
+    return sum(map(mul, map(a.__getitem__, shared), map(b.__getitem__, shared)), 0.0) if shared else 0.0
 
 
 __all__: Sequence[str] = ["LEAD_WORDS", "Features", "cosine", "features"]

@@ -7,13 +7,18 @@ of stories that are near each other are grouped anew whenever one is added.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from worker.stories.comparing import Likeness, compare
+from worker.stories.comparing import compare, strangers
 from worker.stories.features import Features
-from worker.stories.model import Block, Model
+from worker.stories.model import STRANGERS, Block, Model
 
-Pair = Callable[[Features, Features], Likeness]
+
+def score(one: Features, many: Sequence[Features], model: Model) -> float:
+    """Return the score of one article against a group, which must not be empty."""
+    if strangers(one, many, model.floor):
+        return STRANGERS
+    return model.score(against(one, many))
 
 
 def against(one: Features, many: Sequence[Features]) -> Block:

@@ -73,7 +73,7 @@ def join(
     article is only considered for a link. The result does not depend on their order.
     """
     mine_is = _Placed(article, mine, model, decoded)
-    stories = sorted(candidates, key=lambda story: (story.first_at, story.id))
+    stories = _by_age(candidates)
     near = [story for story in stories if distance(article, story) <= WINDOW]
     copied = mine_is.copied_from(near)
     if copied is not None:
@@ -86,6 +86,18 @@ def join(
     if alike and best >= model.join:
         return mine_is.joined(alike[0][1], probability(best))
     return mine_is.opened(stories, probability(best))
+
+
+def follows(
+    article: Article,
+    mine: Features,
+    candidates: Sequence[Story],
+    *,
+    model: Model,
+    decoded: Callable[[Member], Features] = decode,
+) -> str | None:
+    """Return the id of the story of which ``article`` is the sequel, if one of ``candidates`` is: all have ended."""
+    return _Placed(article, mine, model, decoded).follows(_by_age(candidates))
 
 
 def merge(into: Story, other: Story) -> Story:
@@ -112,7 +124,7 @@ class _Placed:
     decoded: Callable[[Member], Features]
 
     def score(self, story: Story) -> float:
-        return self.model.score(grouping.against(self.mine, [self.decoded(m) for m in _compared(story)]))
+        return grouping.score(self.mine, [self.decoded(m) for m in _compared(story)], self.model)
 
     def copied_from(self, stories: Iterable[Story]) -> Story | None:
         """Return the story that has the article's own text already."""
@@ -125,26 +137,31 @@ class _Placed:
         return best[1] if best[0] >= self.model.copy else None
 
     def joined(self, story: Story, similarity: float) -> Joined:
-        member = self._member(*role(self.article, self.mine, self._known(story.members), model=self.model))
+        source = origin(self.article)
+        is_ = role(self.article, self.mine, self._known(story.members), model=self.model, source=source)
+        member = self._member(*is_, source)
         return Joined(story=_with(story, [*story.members, member]), member=member, similarity=similarity)
 
     def opened(self, stories: Sequence[Story], similarity: float) -> Joined:
-        member = self._member(Role.FIRST, "")
+        member = self._member(Role.FIRST, "", origin(self.article))
+        story = Story(
+            id=story_id(self.article.id),
+            first_at=self.article.published_at,
+            newest_at=self.article.published_at,
+            members=(member,),
+            linked=self.follows(stories),
+        )
+        return Joined(story=story, member=member, similarity=similarity)
+
+    def follows(self, stories: Sequence[Story]) -> str | None:
+        """Return the id of the ended story of which the article is most likely the sequel."""
         earlier = [
             (score, story)
             for story in stories
             if WINDOW < self.article.published_at - story.newest_at <= HORIZON
             and (score := self.score(story)) >= self.model.link
         ]
-        linked = max(earlier, key=lambda pair: pair[0])[1].id if earlier else None
-        story = Story(
-            id=story_id(self.article.id),
-            first_at=self.article.published_at,
-            newest_at=self.article.published_at,
-            members=(member,),
-            linked=linked,
-        )
-        return Joined(story=story, member=member, similarity=similarity)
+        return max(earlier, key=lambda pair: pair[0])[1].id if earlier else None
 
     def regrouped(self, near: Sequence[Story], best: float, stories: Sequence[Story]) -> Joined:
         """Return where the article is after all articles of ``near`` and itself were grouped anew."""
@@ -172,12 +189,12 @@ class _Placed:
     def _known(self, members: Iterable[Member]) -> list[tuple[Member, Features]]:
         return [(member, self.decoded(member)) for member in members]
 
-    def _member(self, role: Role, why: str) -> Member:
+    def _member(self, role: Role, why: str, source: str) -> Member:
         return Member(
             article_id=self.article.id,
             role=role,
             outlet=self.article.outlet,
-            origin=origin(self.article),
+            origin=source,
             published_at=self.article.published_at,
             why=why,
             features=self.mine.to_json(),
@@ -190,12 +207,16 @@ def story_id(article_id: str) -> str:
     return "s-" + hashlib.sha256(article_id.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
+def _by_age(stories: Iterable[Story]) -> list[Story]:
+    return sorted(stories, key=lambda story: (story.first_at, story.id))
+
+
 def _homes(near: Sequence[Story], parts: Sequence[Sequence[Member]]) -> list[Story]:
     """Return a story for each part: the oldest whose first article it holds, else one that it has come from, else new.
 
     Only the first part, which the new article has joined, may make one story of several: the others keep them apart.
     """
-    by_age = sorted(near, key=lambda story: (story.first_at, story.id))
+    by_age = _by_age(near)
     firsts = {_first(story.members).article_id: story for story in by_age}
     of = {member.article_id: story for story in by_age for member in story.members}
     apart = [parts[0], *(piece for part in parts[1:] for piece in _kept_apart(part, firsts, of))]

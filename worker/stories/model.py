@@ -14,7 +14,7 @@ from worker.stories.comparing import Likeness
 
 _LEAD, _BOTH = Likeness._fields.index("lead"), Likeness._fields.index("both")
 #: The score of groups that share less than the least.
-_STRANGERS = -8.0
+STRANGERS = -8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +49,14 @@ class Model:
     def score(self, group: Block) -> float:
         """Return the score of all pairs between two groups of articles."""
         if group.greatest[_LEAD] + group.greatest[_BOTH] < self.floor:
-            return _STRANGERS
+            return STRANGERS
         count = group.rows * group.columns
         found = (
             self.bias + self.pairs * math.sqrt(min(count, 9)) / 3 + self.smaller * min(group.rows, group.columns, 3) / 3
         )
-        found += sum(weight * value for weight, value in zip(self.greatest, group.greatest, strict=True))
-        return found + sum(weight * value for weight, value in zip(self.mean, group.total, strict=True)) / count
+        greatest: float = sum(map(operator.mul, self.greatest, group.greatest))
+        mean: float = sum(map(operator.mul, self.mean, group.total)) / count
+        return found + greatest + mean
 
 
 @dataclass(frozen=True, slots=True)

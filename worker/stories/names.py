@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from worker.text import fold, sentences, squeeze
@@ -92,16 +92,24 @@ def sound(word: str) -> str | None:
     return f"~{opening}{consonants}{syllables}" if len(consonants) >= _FEWEST_CONSONANTS else None
 
 
-def names(title: str, text: str, language: str | None, *, rarity: Callable[[str], float]) -> dict[str, list[int]]:
+def names(
+    title: str,
+    text: str,
+    language: str | None,
+    *,
+    rarity: Callable[[str], float],
+    spans: Sequence[tuple[int, int]] | None = None,
+) -> dict[str, list[int]]:
     """Return the names in title and text, as terms, each with its places in the text (-1 for the title).
 
     A word that begins a sentence, and any of a title in Title Case, counts if it is a name elsewhere in the article,
-    or well known as one, or known to nobody.
+    or well known as one, or known to nobody. ``spans`` are the sentences of the text, for those who have them already.
     """
     found: defaultdict[str, list[int]] = defaultdict(list)
     doubtful: defaultdict[str, list[int]] = defaultdict(list)
     unknown = rarity("")
-    for at, word, sure in _capitalised(title, text[:_MOST_CHARACTERS]):
+    text = text[:_MOST_CHARACTERS]
+    for at, word, sure in _capitalised(title, text, sentences(text) if spans is None else spans):
         for term in _terms(word, language):
             certain = sure or rarity(f"^{term}") < unknown or rarity(term) >= unknown
             (found if certain else doubtful)[term].append(at)
@@ -110,25 +118,26 @@ def names(title: str, text: str, language: str | None, *, rarity: Callable[[str]
     return dict(found)
 
 
-def _terms(word: str, language: str | None) -> list[str]:
+@lru_cache(maxsize=50_000)
+def _terms(word: str, language: str | None) -> tuple[str, ...]:
     parts = word.split("-")
     if len(parts) > 1 and min(map(len, parts)) <= _SHORT_PART:
         # "Sary-Oba" is also written "Saryoba".
         parts.append(parts[0] + "".join(parts[1:]).lower())
     folded = [fold(part, language) for part in parts]
-    return [_STANDS_FOR.get(part, part) for part in folded if len(part) > 1 and part not in _NO_NAMES]
+    return tuple(_STANDS_FOR.get(part, part) for part in folded if len(part) > 1 and part not in _NO_NAMES)
 
 
-def _capitalised(title: str, text: str) -> Iterator[tuple[int, str, bool]]:
+def _capitalised(title: str, text: str, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, str, bool]]:
     """Yield each word with a capital, with its place and whether its capital is sure to be that of a name."""
     title_case = is_title_case(title)
-    for part, in_title in ((title, True), (text, False)):
-        starts = {start for start, _ in sentences(part)}
+    for part, begun, in_title in ((title, sentences(title), True), (text, spans, False)):
+        starts = {start for start, _ in begun}
         for found in _CAPITALISED.finditer(part):
-            start = found.start()
-            if found.group()[0].isupper():
+            start, word = found.start(), found.group()
+            if word[0].isupper():
                 begins = start in starts or part[start - 1 : start] in _BEFORE_A_START
-                yield (-1 if in_title else start), found.group(), not (begins or (in_title and title_case))
+                yield (-1 if in_title else start), word, not (begins or (in_title and title_case))
 
 
 def is_title_case(title: str) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from worker.text import fold
+from worker.text import folder
 
 _ONES = {
     word: value
@@ -25,11 +26,27 @@ _SCALES = {
     "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12,
     "mn": 10**6, "bn": 10**9, "m": 10**6,
 }  # fmt: skip
-_SMALL = "|".join(word for word in _ONES if word not in {"zero", "one"})
-_NUMBER = re.compile(
-    rf"""(?<![\w.,:/])(?P<digits>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d{{1,15}}(?:\.\d{{1,6}})?)(?![\d:/]|[.,]\d)
-    |\b(?P<word>(?:{"|".join(_TENS)})(?:-(?:{"|".join(_ONES)}))?|{_SMALL}|dozen)\b""",
-    re.VERBOSE | re.IGNORECASE,
+_DOZEN = {"dozen": 12}
+#: Words that are a number by themselves; "one" and "zero" are mostly something else.
+_SMALL = [word for word in (*_ONES, *_DOZEN) if word not in {"zero", "one"}]
+# Both patterns find where a number may begin as fast as can be: by a set of characters, or by the first letters of the
+# words for numbers. One pattern of all of them, with what must not stand before it in front, takes four times as long.
+_DIGITS = re.compile(
+    r"""\d(?<![\w.,:/]\d)
+    (?:\d{0,2}(?:,\d{3})+(?:\.\d+)?|\d{0,14}(?:\.\d{1,6})?)(?![\d:/]|[.,]\d)""",
+    re.VERBOSE,
+)
+
+
+def _by_first_letters(words: Iterable[str]) -> str:
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for word in words:
+        found[word[:2]].append(word[2:])
+    return "|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in found.items())
+
+
+_WORDS = re.compile(
+    rf"\b(?:(?:{_by_first_letters(_TENS)})(?:-(?:{'|'.join(_ONES)}))?|{_by_first_letters(_SMALL)})\b", re.IGNORECASE
 )
 _SCALE = re.compile(r"[\s-]?(hundred|thousand|million|billion|trillion|mn|bn|m)\b", re.IGNORECASE)
 _NEXT = re.compile(r"[\s-]*(?:per\s?cent\b|%|(?:other|more|further|of the|of its|of their)\s)?[\s-]*([^\W\d_][\w’']*)")
@@ -57,19 +74,21 @@ class Number(NamedTuple):
 
 def numbers(text: str, language: str | None = None) -> Iterator[Number]:
     """Yield the numbers of ``text`` in order; words for numbers are known in English. Times and versions are none."""
-    for found in _NUMBER.finditer(text):
-        value, end = _value(found), found.end()
+    found = [(digits.start(), digits.end(), _written(digits.group())) for digits in _DIGITS.finditer(text)]
+    found += [(words.start(), words.end(), _said(words.group().lower())) for words in _WORDS.finditer(text)]
+    folded = folder(language)
+    for start, stop, first in sorted(found):
+        value, end = first, stop
         while scale := _SCALE.match(text, end):
             value, end = value * _SCALES[scale[1].lower()], scale.end()
         unit = _NEXT.match(text, end)
-        yield Number(found.start(), end, value, fold(unit[1], language) if unit else "")
+        yield Number(start, end, value, folded[unit[1]] if unit else "")
 
 
-def _value(found: re.Match[str]) -> float:
-    if digits := found["digits"]:
-        return float(digits.replace(",", ""))
-    word = found["word"].lower()
-    if word == "dozen":
-        return 12.0
+def _written(digits: str) -> float:
+    return float(digits.replace(",", ""))
+
+
+def _said(word: str) -> float:
     tens, _, ones = word.partition("-")
-    return float(_TENS.get(tens, _ONES.get(tens, 0)) + _ONES.get(ones, 0))
+    return float(_TENS.get(tens, _ONES.get(tens, _DOZEN.get(tens, 0))) + _ONES.get(ones, 0))

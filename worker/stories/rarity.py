@@ -16,10 +16,20 @@ class Rarity:
 
     texts: int
     counts: dict[str, int] = field(repr=False)
+    _weights: dict[str, float] = field(init=False, repr=False, compare=False)
+    _unknown: float = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Work out all weights: an article asks for hundreds."""
+        object.__setattr__(self, "_unknown", self._weight(0))
+        object.__setattr__(self, "_weights", {term: self._weight(count) for term, count in self.counts.items()})
 
     def __call__(self, term: str) -> float:
         """Return the weight of ``term``: about 0 for "the", greatest for a term the table does not hold."""
-        return math.log((self.texts + 1) / (self.counts.get(term, 0) + 0.5))
+        return self._weights.get(term, self._unknown)
+
+    def _weight(self, count: int) -> float:
+        return math.log((self.texts + 1) / (count + 0.5))
 
 
 def load() -> Rarity:

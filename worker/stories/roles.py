@@ -55,20 +55,25 @@ class Signs(NamedTuple):
     attributed: float
 
 
-def role(article: Article, mine: Features, others: Known, *, model: Model) -> tuple[Role, str]:
-    """Return the role of an article in a story that has ``others`` already, and why, in a few words."""
+def role(
+    article: Article, mine: Features, others: Known, *, model: Model, source: str | None = None
+) -> tuple[Role, str]:
+    """Return the role of an article in a story that has ``others`` already, and why, in a few words.
+
+    ``source`` is its origin, for those who know it already.
+    """
     if not others:
         return Role.FIRST, ""
     share = max(containment(mine.copied, other.copied) for _, other in others)
     if share >= model.copy:
         return Role.COPY, f"{share:.2f} of an earlier text"
     news = why(mine, others)
-    found = signs(article, mine, others)
+    found = signs(article, mine, others, source=source)
     score = model.develops + sum(model.development[name] * value for name, value in found._asdict().items())
     return (Role.DEVELOPMENT, news) if news and score >= 0 else (Role.REPORT, "")
 
 
-def signs(article: Article, mine: Features, others: Known) -> Signs:
+def signs(article: Article, mine: Features, others: Known, *, source: str | None = None) -> Signs:
     """Return the signs of a development."""
     said = mine.said
     early = {act for _, other in others for act in other.said.acts}
@@ -90,7 +95,7 @@ def signs(article: Article, mine: Features, others: Known) -> Signs:
         since_newest=_share(article.published_at - newest, _SINCE_NEWEST),
         acts=min(len(said.acts), _MANY_ACTS) / _MANY_ACTS,
         titled=min(len(said.titled), _MANY_TITLED) / _MANY_TITLED,
-        attributed=float(origin(article) != article.outlet),
+        attributed=float((source or origin(article)) != article.outlet),
     )
 
 

@@ -6,9 +6,9 @@ Only title and first sentences tell what is new to an article; its whole text te
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from worker.stories.numbers import Number, numbers
 from worker.text import first_sentences, fold
@@ -81,14 +81,19 @@ _ACTS = {
     "delay": r"postpon\w+|delay(?:s|ed)|put off|adjourn\w*",
 }  # fmt: skip
 _ACT = {name: re.compile(rf"\b(?:{words})\b", re.IGNORECASE) for name, words in _ACTS.items()}
+_WORD = re.compile(r"\w+")
+#: Words of which is remembered what they may begin; beyond it the memory starts anew.
+_REMEMBERED = 100_000
 # Words that say that something came before: "a day after", "two hours after", "in answer to", "the day before".
 _AFTER = re.compile(
-    r"""\b(?:(?:a|an|one|two|three|four|five|\d+|several|many|few|some|the|just|only)\s+)?
+    r"""\b(?:
+    (?:(?:a|an|one|two|three|four|five|\d+|several|many|few|some|the|just|only)\s+)?
     (?:(?:day|hour|week|night|minute)s?|hours|days)\s+(?:and\s+a\s+half\s+)?(?:after|later|earlier|before|into|since)\b
-    |\bin\s+(?:answer|response|reply|retaliation)\s+(?:to|for)\b|\bafter\s+all\b|\bthe\s+(?:previous|following)\s+day\b
-    |\bearlier\s+(?:this\s+week|in\s+the\s+week|in\s+the\s+day|on)\b|\bthis\s+week's\b|\bhas\s+(?:now|since)\b|\bnow\b
-    |\b(?:climb|ris|r[io]se|jump|grow|increas|reach|pass|up)\w*\s+(?:to|past|from)\b|\b(?:five|four|six|seven|eight|nine|ten|\d+|two|three)\s+more\b
-    |\bfurther\b|\bno\s+longer\b|\bstill\b|\bfirst\s+(?:\w+\s+)?(?:since|retaliation|victims?|response)\b""",
+    |in\s+(?:answer|response|reply|retaliation)\s+(?:to|for)\b|after\s+all\b|the\s+(?:previous|following)\s+day\b
+    |earlier\s+(?:this\s+week|in\s+the\s+week|in\s+the\s+day|on)\b|this\s+week's\b|has\s+(?:now|since)\b|now\b
+    |(?:climb|ris|r[io]se|jump|grow|increas|reach|pass|up)\w*\s+(?:to|past|from)\b
+    |(?:five|four|six|seven|eight|nine|ten|\d+|two|three)\s+more\b
+    |further\b|no\s+longer\b|still\b|first\s+(?:\w+\s+)?(?:since|retaliation|victims?|response)\b)""",
     re.IGNORECASE | re.VERBOSE,
 )
 _SPEECH = re.compile(
@@ -138,43 +143,133 @@ class Statements:
         return cls(tolls={}, all_tolls={}, acts={}, titled=none, all_acts=none, after="", speech=False)
 
 
-def statements(title: str, text: str, language: str | None) -> Statements:
-    """Return what title and text say has happened; acts and tolls are known in English."""
-    spans = first_sentences(text, _FIRST_SENTENCES)
-    first = text[: spans[-1][1]] if spans else ""
-    beginning, whole = f"{title}.\n{first}", f"{title}.\n{text}"
+def statements(
+    title: str,
+    text: str,
+    language: str | None,
+    *,
+    spans: Sequence[tuple[int, int]] | None = None,
+    numbered: Sequence[Number] | None = None,
+) -> Statements:
+    """Return what title and text say has happened; acts and tolls are known in English.
+
+    ``spans`` are the first sentences of the text, and ``numbered`` the numbers of ``beginning_with(title, text)``, for
+    those who have them already.
+    """
+    first = first_sentences(text, _FIRST_SENTENCES) if spans is None else spans[:_FIRST_SENTENCES]
+    whole = beginning_with(title, text)
+    beginning = whole[: len(whole) - len(text) + (first[-1][1] if first else 0)]
+    acts, kinds = _possible(whole)
+    found = _acts(whole, acts)
+    early = {name: act for name, act in found.items() if act.start() < len(beginning)}
     after = _AFTER.search(beginning)
     return Statements(
-        tolls=_tolls(beginning, language),
-        all_tolls=_tolls(whole, language),
-        acts=_acts(beginning),
-        titled=frozenset(_acts(title)),
-        all_acts=frozenset(_acts(whole)),
+        tolls=_tolls(beginning, numbers(beginning, language), kinds) if kinds else {},
+        all_tolls=_tolls(whole, numbers(whole, language) if numbered is None else numbered, kinds) if kinds else {},
+        acts={name: act.group().lower() for name, act in early.items()},
+        titled=frozenset(name for name, act in early.items() if act.start() < len(title)),
+        all_acts=frozenset(found),
         after=" ".join(after.group().lower().split()) if after else "",
         speech=bool(_SPEECH.search(title)),
     )
 
 
-def _acts(text: str) -> dict[str, str]:
-    return {name: found.group().lower() for name, form in _ACT.items() if (found := form.search(text))}
+def beginning_with(title: str, text: str) -> str:
+    """Return the text with its title before it, as a sentence of its own."""
+    return f"{title}.\n{text}"
 
 
-def _tolls(text: str, language: str | None) -> dict[str, float]:
+def _acts(text: str, possible: Iterable[str]) -> dict[str, re.Match[str]]:
+    """Return where each act is first said. No act goes beyond the sentence that it begins in."""
+    return {name: found for name in possible if (found := _ACT[name].search(text))}
+
+
+def _tolls(text: str, numbered: Iterable[Number], kinds: Sequence[str]) -> dict[str, float]:
     found: dict[str, float] = {}
-    for number in numbers(text, language):
+    for number in numbered:
         if number.value in _YEARS or number.unit in _NO_PEOPLE:
             continue
-        for name in _counted(text, number):
+        for name in _counted(text, number, kinds):
             found[name] = max(found.get(name, 0.0), number.value)
     return found
 
 
-def _counted(text: str, number: Number) -> list[str]:
+def _counted(text: str, number: Number, kinds: Sequence[str]) -> list[str]:
     """Return the kinds of toll that are spoken of right beside a number, in the same part of its sentence."""
     before = _PARTED.split(text[max(0, number.start - _AROUND) : number.start])[-1]
     after = _PARTED.split(text[number.end : number.end + _AROUND])[0]
-    ahead = [(found.start(), name) for name, form in _TOLL.items() if (found := form.search(after))]
+    ahead = [(found.start(), name) for name in kinds if (found := _TOLL[name].search(after))]
     if ahead:
         return [min(ahead)[1]]
-    behind = [(found.end(), name) for name, form in _TOLL.items() for found in form.finditer(before)]
+    behind = [(found.end(), name) for name in kinds for found in _TOLL[name].finditer(before)]
     return [max(behind)[1]] if behind else []
+
+
+# Which acts and tolls a text may hold at all is seen from its words: most hold few, and a search for each of the forms
+# in the whole text takes ten times as long as to look its words up.
+
+
+class _Form(NamedTuple):
+    """One of the forms of an act or a toll: what it says, and a pattern for each word that must stand there for it."""
+
+    name: str
+    words: tuple[str, ...]
+
+
+def _forms(table: Mapping[str, str], word: str = "{}") -> list[_Form]:
+    """Return the forms of a table, without the words that may be left out, and those of which there are several.
+
+    ``word`` is what each word's pattern is put into.
+    """
+    return [
+        _Form(name, tuple(word.format(found) for found in _split(form, " ") if " " not in found))
+        for name, alternatives in table.items()
+        for form in _split(_LEFT_OUT.sub("", alternatives), "|")
+    ]
+
+
+_LEFT_OUT = re.compile(r"\(\?:[^()]* [^()]*\)[?*]")
+
+
+def _split(pattern: str, mark: str) -> list[str]:
+    """Return the parts of a pattern between marks that stand in no brackets."""
+    parts, depth = [""], 0
+    for character in pattern:
+        depth += (character == "(") - (character == ")")
+        if character == mark and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+class _Clues(dict[str, frozenset[str]]):
+    """A dictionary from a word, as it is written, to the patterns that it fits, found out when it is first asked for."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        super().__init__()
+        self._patterns = {pattern: re.compile(pattern, re.IGNORECASE) for pattern in patterns}
+
+    def __missing__(self, word: str) -> frozenset[str]:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        fitting = frozenset(name for name, pattern in self._patterns.items() if pattern.fullmatch(word))
+        clues = self[word] = fitting or _NONE
+        return clues
+
+
+def _possible(text: str) -> tuple[list[str], list[str]]:
+    """Return which acts and which kinds of toll ``text`` may hold, in the order of their tables."""
+    clues = _NONE.union(*filter(None, map(_CLUES.__getitem__, set(_WORD.findall(text)))))
+    return _held(_ACT_FORMS, clues), _held(_TOLL_FORMS, clues)
+
+
+def _held(forms: Iterable[_Form], clues: frozenset[str]) -> list[str]:
+    return list(dict.fromkeys([form.name for form in forms if clues.issuperset(form.words)]))
+
+
+_NONE: frozenset[str] = frozenset()
+# What is right beside a number may be cut out of the midst of a word: so of a toll any part of a word is a clue.
+_ACT_FORMS = _forms(_ACTS)
+_TOLL_FORMS = _forms({name: words.replace(r"\b", "") for name, words in _TOLLS.items()}, word=r"\w*?(?:{})\w*")
+_CLUES = _Clues({word for form in (*_ACT_FORMS, *_TOLL_FORMS) for word in form.words})

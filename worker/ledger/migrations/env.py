@@ -2,11 +2,13 @@
 
 from alembic import context
 
+from worker.ledger.archive import compared
 from worker.ledger.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
+    include_name=compared,
     # SQLite changes most things by copying the table.
     render_as_batch=True,
 )

@@ -1,0 +1,22 @@
+"""All pages of the console, a module a subject."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.routing import BaseRoute
+
+from worker.console import articles, dead, deliveries, feeds, health, search, silences, stories, topics, workbench
+
+ROUTES: Final[tuple[BaseRoute, ...]] = (
+    *stories.ROUTES,
+    *articles.ROUTES,
+    *search.ROUTES,
+    *topics.ROUTES,
+    *workbench.ROUTES,
+    *feeds.ROUTES,
+    *deliveries.ROUTES,
+    *dead.ROUTES,
+    *silences.ROUTES,
+    *health.ROUTES,
+)
