@@ -86,7 +86,7 @@ def test_an_article_can_be_followed_by_its_ids(tmp_path: Path) -> None:
     assert len(read) == 5
     assert {row["feed"] for row in read.values()}
     assert delivered
-    assert all(row["article"] in read and row["story"] and row["channel"] for row in delivered)
+    assert all(read[row["article"]]["story"] == row["story"] and row["channel"] for row in delivered)
 
 
 def test_the_format_may_come_from_the_environment_and_must_be_one(tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def test_the_sweep_erases_what_is_old_and_nothing_that_waits(either_ledger: Ledg
         erased = sweep.sweep(t, Retention(), now=NOON + timedelta(days=400))
     assert erased == {
         "match": 1, "member": 1, "article": 1, "entry": 1, "alert": 0, "delivery": 0, "decision": 0, "dead": 0,
-        "story": 1, "snapshot": 0, "progress": 0, "posting": 0, "silence": 0, "channel": 0,
+        "story": 1, "snapshot": 0, "progress": 0, "posting": 0, "silence": 0, "channel": 0, "length": 0, "tally": 3,
     }  # fmt: skip
     with either_ledger.read() as t:
         assert entries.get_article(t, "a-2") is not None

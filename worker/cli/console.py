@@ -14,9 +14,8 @@ import click
 from worker.cli.options import DEFAULT_STATE, common, config_dir, say, state_dir
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
-
     from worker.console.desk import Desk, Opened
+    from worker.console.server import Application
     from worker.live.place import Place
     from worker.settings import Console, Service
 
@@ -80,7 +79,7 @@ def beside(place: Place) -> AbstractContextManager[None]:
     return server.beside(made, host=address.host, port=address.port, failed=lambda: _taken(address))
 
 
-def _made(place: Place) -> tuple[Starlette, Console]:
+def _made(place: Place) -> tuple[Application, Console]:
     from worker.console import app
     from worker.live.clock import wall_clock
     from worker.live.reporter import Reporter

@@ -12,6 +12,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 _log = logging.getLogger("wirewatch")
+#: What is served.
+Application = Starlette
 #: Seconds that a server in a thread has to come to its end.
 _PATIENCE: Final = 5.0
 

@@ -143,18 +143,18 @@ def due_times(t: Transaction, channel_id: str, *, since: datetime, roles: Sequen
 
     What is told in a digest is not a message of its own.
     """
-    values = {"channel": channel_id, "since": since, "roles": [role.value for role in roles]}
-    return list(t.execute(_due_times(), values).scalars())
+    values = {"channel": channel_id, "since": since}
+    return list(t.execute(_due_times(tuple(roles)), values).scalars())
 
 
 @cache
-def _due_times() -> Any:  # noqa: ANN401 - a SELECT
+def _due_times(roles: tuple[Role, ...]) -> Any:  # noqa: ANN401 - a SELECT
     return (
         select(alert.c.due_at)
         .where(
             alert.c.channel_id == bindparam("channel"),
             alert.c.due_at >= bindparam("since", type_=Instant()),
-            alert.c.role.in_(bindparam("roles", expanding=True)),
+            alert.c.role.in_([role.value for role in roles]),
             alert.c.digest.is_(None),
             alert.c.work != OFF,
         )

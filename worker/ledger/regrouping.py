@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, bindparam, select, update
 
-from worker.ledger import postings, stories
+from worker.ledger import postings, stories, tallies
 from worker.ledger.engine import Transaction
 from worker.ledger.entries import evidence_from_json
 from worker.ledger.inserts import insert_new
@@ -180,6 +180,7 @@ def _decide(t: Transaction, row: Row[Any], why: str, now: datetime) -> None:
     # What was decided at this very moment stands as well.
     while not insert_new(t, decision, values | {"at": now}):
         now += timedelta(microseconds=1)
+    tallies.count(t, tallies.DECISIONS, row.topic_id, Reason.STORY_MERGED, now=now)
 
 
 # The statements, made once: composing one costs more than running it.

@@ -331,7 +331,7 @@ def _take_in(p: Pipeline, claim: Claimed, reading: Reading, now: datetime) -> Ou
         reason = reading.source if added else Reason.EDITED if again else Reason.DUPLICATE
         _end(t, claim, reading, reason, article_id=article.id, now=now)
         fresh = [m for m in matches if m.topic_id not in told] if added or again else []
-        role = tell(t, p, article, fresh, now=now, prepared=prepared) if fresh else None
+        placed = tell(t, p, article, fresh, now=now, prepared=prepared) if fresh else None
         counting.read(t, Reason.DEAD if reading.deadly else reason, now=now)
         _note_page(t, p, claim, reading, now=now)
     return Outcome(
@@ -343,7 +343,8 @@ def _take_in(p: Pipeline, claim: Claimed, reading: Reading, now: datetime) -> Ou
             "feed": entry.feed_id,
             "article": article.id,
             "topics": ",".join(m.topic_id for m in fresh),
-            "role": role or "",
+            "story": placed.story.id if placed else "",
+            "role": placed.role if placed else "",
         },
     )
 

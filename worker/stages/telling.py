@@ -15,7 +15,7 @@ from worker.ledger import decided, entries, outbox, silences, stories
 from worker.ledger.engine import Transaction
 from worker.model import Alert, Article, Match, Role, alert_key
 from worker.stages.pipeline import Pipeline
-from worker.stages.placing import Prepared, place
+from worker.stages.placing import Placed, Prepared, place
 
 _HOUR = timedelta(hours=1)
 
@@ -28,8 +28,8 @@ def tell(
     *,
     now: datetime,
     prepared: Prepared | None = None,
-) -> Role:
-    """Join the article to its story, put the alerts that follow into the outbox, and return its role there.
+) -> Placed:
+    """Join the article to its story, put the alerts that follow into the outbox, and return where it has gone.
 
     To be called in the transaction that records the article; ``prepared`` is what was thought of its story before. An
     article that is put into another story by it, and of which nobody is told there, is told of as well.
@@ -47,7 +47,7 @@ def tell(
         if other and story_id and match.topic_id in p.topics:
             case = Case(story_id=story_id, role=Role.REPORT, article=other, told=(), match=match, now=now)
             _tell_all(t, p, case, [match], rules)
-    return placed.role
+    return placed
 
 
 def _tell_all(t: Transaction, p: Pipeline, case: Case, matches: Sequence[Match], rules: Rules) -> None:
