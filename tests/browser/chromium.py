@@ -74,7 +74,7 @@ class Tab:
 
     def go(self, path: str) -> Page:
         """Open a page of the console and return it when all of it is there."""
-        self.page.goto(self.origin + path, wait_until="networkidle")
+        self.page.goto(self.origin + path, wait_until="load")
         return self.page
 
     def unexpected(self) -> list[str]:

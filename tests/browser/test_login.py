@@ -62,7 +62,7 @@ def test_another_site_cannot_have_a_browser_change_anything(
     assert not page.frames[-1].url.startswith(house.origin) or page.frames[-1].locator("h1").count() == 0
     page.get_by_role("button", name="Win").click()
     expect(page.get_by_text("refused: this form was not sent by a page of this console")).to_be_visible()
-    assert "No silence" in tab.go("/silences").locator("main").inner_text()
+    assert "Nothing is silenced" in tab.go("/silences").locator("main").inner_text()
 
 
 @pytest.mark.parametrize("command", ["console", "run"])
@@ -72,6 +72,6 @@ def test_a_console_that_others_reach_is_refused_without_a_token(tmp_path: Path, 
     (tmp_path / "config" / "service.yaml").write_text('{"console": {"listen": "0.0.0.0:8484"}}')
     done = wirewatch(command, "--state", tmp_path / "state", cwd=tmp_path)
     assert done.code == 2
-    assert "0.0.0.0" in done.err
+    assert "would listen on 0.0.0.0" in done.err
     assert "WIREWATCH_TOKEN" in done.err
     assert not (tmp_path / "state").exists()

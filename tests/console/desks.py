@@ -13,7 +13,7 @@ from tests.builders import NOON
 from worker.console import app
 from worker.console.desk import Desk, Opened
 from worker.ledger.engine import Ledger
-from worker.live.report import report
+from worker.live.report import feed_list, report
 from worker.settings import Settings
 
 #: What a browser sends with a form of our own page.
@@ -28,6 +28,7 @@ def desk(ledger: Ledger | None, *, settings: Settings | None = None, recorded: b
         in_force=lambda _: None,
         own=lambda: known,
         report=lambda opened, found, now: report(opened.ledger, found, now=now, recorded=opened.recorded),
+        feeds=lambda t, found, replayed: feed_list(t, found, recorded=replayed),
         state=state,
     )
 

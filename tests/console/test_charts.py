@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import accumulate, pairwise
@@ -59,6 +60,16 @@ def lies_inside(tree: ET.Element) -> bool:
     )
 
 
+def spark_bars(tree: ET.Element) -> list[tuple[float, float, float]]:
+    """Return where each bar of a sparkline begins, its width and its height."""
+    (path,) = tree.iter(f"{SVG}path")
+    return [
+        (float(x), float(width), float(height))
+        for x, height, width, back in re.findall(r"M([\d.]+) 20v-([\d.]+)h([\d.]+)v([\d.]+)z", path.get("d", ""))
+        if height == back
+    ]
+
+
 @given(st.lists(numbers, max_size=40), names)
 def test_a_sparkline_is_well_formed(values: list[int], label: str) -> None:
     """A drawing of a fixed size with a title, a bar for every number above 0, nothing outside and nothing refused."""
@@ -66,19 +77,27 @@ def test_a_sparkline_is_well_formed(values: list[int], label: str) -> None:
     plot = drawing(tree)
     assert (plot.get("width"), plot.get("viewBox")) == ("112", "0 0 112 20")
     assert plot[0].tag == f"{SVG}title"
-    assert len(list(boxes(plot, "spark-bar"))) == sum(value > 0 for value in values)
+    found = spark_bars(plot)
+    assert len(found) == sum(value > 0 for value in values)
+    assert all(x >= 0 and x + width <= 112.01 and 0 < height <= 19 for x, width, height in found)
     assert is_harmless(tree)
-    assert lies_inside(tree)
 
 
 @given(st.lists(st.integers(min_value=1, max_value=10**9), min_size=2, max_size=20))
 def test_bars_are_as_high_as_their_values(values: list[int]) -> None:
     """Of two values the greater has no lower bar, and the greatest fills the box."""
-    found = list(boxes(drawing(parsed(sparkline(values, label=""))), "spark-bar"))
-    heights = [height for _, _, _, height in found]
+    heights = [height for _, _, height in spark_bars(drawing(parsed(sparkline(values, label=""))))]
     assert max(heights) == pytest.approx(19, abs=0.01)
     ranked = sorted(zip(values, heights, strict=True))
     assert all(low <= high for (_, low), (_, high) in pairwise(ranked))
+
+
+def test_many_small_figures_beside_a_great_one_stay_in_the_box() -> None:
+    """What is not 0 is seen, also where the bars already fill the plot."""
+    series = {"great": {DAY: 999_980}} | {f"small {n}": {DAY: 1} for n in range(20)}
+    tree = parsed(bars([DAY], series, label=""))
+    assert lies_inside(tree)
+    assert len(list(boxes(drawing(tree), "series-"))) == 21
 
 
 @given(

@@ -115,6 +115,7 @@ def test_an_empty_page_says_that_nothing_was_given_up(browser: TestClient) -> No
 def test_both_databases_give_back(either_ledger: Ledger, tmp_path_factory: pytest.TempPathFactory) -> None:
     """On SQLite and on PostgreSQL."""
     bury(either_ledger, 1)
+    (number,) = waiting(either_ledger)
     with desks.client(desks.desk(either_ledger, state=tmp_path_factory.mktemp("state"))) as browser:
-        browser.post("/dead/1/redrive")
+        browser.post(f"/dead/{number}/redrive")
     assert waiting(either_ledger) == []

@@ -18,7 +18,7 @@ from tests.console import desks
 from worker.console.exposure import is_loopback, refusal
 from worker.console.login import _goal
 from worker.console.routes import ROUTES
-from worker.console.security import COOKIE, CONTENT, SESSION, TRIES, Key, is_ours
+from worker.console.security import CONTENT, COOKIE, SESSION, TRIES, Key, is_ours
 from worker.ledger import channels, silences
 from worker.ledger.engine import Ledger
 
@@ -33,6 +33,7 @@ class Clock:
     now: datetime = NOON
 
     def __call__(self) -> datetime:
+        """Return its time."""
         return self.now
 
 
@@ -92,8 +93,8 @@ def test_our_files_are_kept_for_ever_under_an_address_of_their_content(locked: T
 def test_without_the_token_only_health_and_the_login_answer(locked: TestClient) -> None:
     """A reader is led to the login and back to where he was going; a program is told; htmx leads the whole window."""
     for route in ROUTES:
-        path = route.path.replace("{id:path}", "x").replace("{id:int}", "1").replace("{job}", "x")  # type: ignore[attr-defined] # all are routes of a path
-        for method in sorted(route.methods or ()):  # type: ignore[attr-defined] # the same
+        path = route.path.replace("{id:path}", "x").replace("{id:int}", "1").replace("{job}", "x")
+        for method in sorted(route.methods or ()):
             answer = locked.request(method, path, headers=READER)
             expected = 401 if method == "POST" else 303
             assert answer.status_code == expected, (method, path)
@@ -123,7 +124,7 @@ def test_the_login_sets_a_cookie_that_is_no_token_and_that_only_our_site_sends(l
 def test_over_https_the_cookie_is_sent_over_nothing_else(ledger: Ledger, tmp_path: Path) -> None:
     """Behind a proxy that ends TLS the scheme is what the proxy says."""
     with desks.client(desks.desk(ledger, state=tmp_path), token=TOKEN) as browser:
-        browser.base_url = "https://127.0.0.1"  # type: ignore[assignment] # httpx takes a text
+        browser.base_url = "https://127.0.0.1"
         assert "Secure" in browser.post("/login", data={"token": TOKEN}).headers["set-cookie"]
 
 
@@ -232,7 +233,7 @@ def test_no_get_changes_anything(browser: TestClient, ledger: Ledger) -> None:
     with ledger.write() as t:
         channels.disable(t, "screen", reason="gone", config="", now=NOON)
     for route in ROUTES:
-        methods = set(route.methods or ())  # type: ignore[attr-defined] # all are routes with methods
+        methods = set(route.methods or ())
         assert methods <= {"GET", "HEAD"} or methods == {"POST"}, route
     assert browser.get("/channels/screen/enable").status_code == 405
     with ledger.read() as t:

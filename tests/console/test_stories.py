@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from starlette.testclient import TestClient
 from tests.builders import NOON, alert, article, at, entry, feed, match, topic
 from tests.console import desks
 from tests.rows import new
+from worker.console.routes import ROUTES
 from worker.console.visible import visible
 from worker.ledger import decided, entries, feeds, stories, tallies
 from worker.ledger.engine import Ledger
@@ -62,7 +64,7 @@ def keep(ledger: Ledger, *numbers: int, **changes: Any) -> None:
 def words(text: str) -> str:
     """Return what a page says, without its elements."""
     body = re.sub(r"<[^>]*>", "", text.partition("<main")[2].partition("</main>")[0])
-    return " ".join(Markup(body).unescape().split())
+    return " ".join(html.unescape(body).split())
 
 
 def test_the_list_shows_a_story_with_its_evidence_and_what_became_of_it(browser: TestClient, ledger: Ledger) -> None:
@@ -178,7 +180,9 @@ def test_evidence_that_the_article_holds_no_longer_is_shown_by_itself(browser: T
     """The article was changed since: its old offsets would mark something else."""
     keep(ledger, 1)
     with ledger.write() as t:
-        entries.change_article(t, article(1, text="Something else altogether, and long enough to be marked."), now=at(20))
+        entries.change_article(
+            t, article(1, text="Something else altogether, and long enough to be marked."), now=at(20)
+        )
     assert "<mark>missiles are not for sale</mark>" in browser.get("/stories/s-1").text
     assert "<mark>" not in browser.get("/articles/a-1").text
 
@@ -199,9 +203,7 @@ def test_what_strangers_write_is_shown_as_text_on_every_page(browser: TestClient
         member = Member(
             article_id="a-1", role=Role.FIRST, outlet=hostile, origin=hostile, published_at=NOON, why=hostile
         )
-        stories.save(
-            t, Story(id="s-1", first_at=NOON, newest_at=NOON, members=(member,)), new=member, now=NOON, turn=1
-        )
+        stories.save(t, Story(id="s-1", first_at=NOON, newest_at=NOON, members=(member,)), new=member, now=NOON, turn=1)
         decided.add(t, alert(1, topic_id=hostile, clause=hostile, detail=hostile))
         decided.add_decision(
             t, article_id="a-1", topic_id=hostile, channel_id=hostile, reason=Reason.QUEUED, detail=hostile, now=NOON
@@ -276,6 +278,22 @@ def test_an_address_with_the_character_0_is_refused(browser: TestClient) -> None
     sent = browser.post("/silences", data={"topic": "a\x00b"})
     assert sent.status_code == 422
     assert "\ufffd" in sent.text
+
+
+def test_every_page_answers_on_both_databases(either_ledger: Ledger, tmp_path: Path) -> None:
+    """With a story in the ledger, and with every filter set."""
+    keep(either_ledger, 1, 2)
+    with either_ledger.write() as t:
+        feeds.sync(t, [feed()], now=NOON)
+        decided.add(t, alert(1))
+    known = Settings(feeds=(feed(),), topics=(topic(),))
+    paths = [route.path for route in ROUTES if route.methods and "GET" in route.methods and "{" not in route.path]
+    paths += ["/stories/s-1", "/articles/a-1?ask=1", "/feeds/wire", "/deliveries/key-0001"]
+    paths += ["/stories?topic=missiles&outlet=Outlet+1&state=waiting&after=1770811200000000~s-0"]
+    paths += ["/search?q=missiles+-comet+sale*&outlet=Outlet+1&topic=missiles&since=2026-02-01&until=2026-03-01"]
+    with desks.client(desks.desk(either_ledger, settings=known, state=tmp_path)) as browser:
+        answers = {path: browser.get(path).status_code for path in paths}
+    assert {path: code for path, code in answers.items() if code != 200} == {"/": 307}
 
 
 def test_the_ledger_of_a_replay_is_called_one(ledger: Ledger, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from tests.builders import NOON, article, at, topic
 from tests.console import desks
+from tests.edges.servers import plain, serve
 from worker.build.trying import Trial
 from worker.console import trials
 from worker.console.trials import Job, Trials
@@ -22,6 +23,7 @@ from worker.ledger import entries, newest, snapshots
 from worker.ledger.engine import Ledger
 from worker.settings import Service, Settings
 from worker.settings.values import Meaning
+from worker.web.network import Network
 
 RULE = "- {id: missiles, any: [missile]}\n"
 HTMX = {"HX-Request": "true"}
@@ -175,6 +177,29 @@ def test_a_private_address_is_not_asked_for(browser: TestClient, address: str) -
     assert "allow_p" in page
 
 
+@pytest.mark.enable_socket
+@pytest.mark.allow_hosts(["127.0.0.1"])
+def test_an_address_is_asked_for_and_its_article_tried(ledger: Ledger, tmp_path: Path) -> None:
+    """By the service's own client, robots.txt first; what robots.txt forbids is not read."""
+    words = "<p>" + "The minister said on Monday that the missile programme is not open to talks. " * 12 + "</p>"
+    body = f"<html><head><title>Not open</title></head><body><article>{words}</article></body></html>"
+    with serve() as site:
+        site.answers["/robots.txt"] = plain(b"User-agent: *\nDisallow: /closed\n")
+        site.answers["/open"] = site.answers["/closed"] = plain(body.encode(), Content_Type="text/html; charset=utf-8")
+        network = Network(allow_private=True, allow_ports=(site.port,))
+        settings = Settings(service=replace(Service(), network=network))
+        with desks.client(desks.desk(ledger, settings=settings, state=tmp_path)) as browser:
+            page = tried(browser, RULE, "address", address=site.url("/open"))
+            assert "It matches" in page
+            assert f'href="{site.url("/open")}" rel="noopener noreferrer">Not open</a>' in page
+            assert "<mark>missile</mark>" in page
+            refused = tried(browser, RULE, "address", address=site.url("/closed"))
+            assert "robots" in refused.partition('role="alert">')[2].partition("</p>")[0]
+            missing = tried(browser, RULE, "address", address=site.url("/nothing"))
+            assert "answered 404" in missing
+    assert [asked.path for asked in site.asked].count("/closed") == 0
+
+
 def test_what_is_lost_without_models_is_said(browser: TestClient) -> None:
     """A phrase cannot match then, and the page says so."""
     page = tried(browser, "- topic: missile program non-negotiable\n")
@@ -223,6 +248,16 @@ def test_a_trial_in_the_background_says_how_far_it_is_and_then_what_it_found(bro
         path = fragment.partition('hx-get="')[2].partition('"')[0]
         fragment = browser.get(path, headers=HTMX).text
     assert "2 matches in 3 articles" in fragment
+
+
+def test_a_trial_can_be_looked_at_without_scripts(browser: TestClient) -> None:
+    """One that took longer than a browser waits for is a page by its address."""
+    tried(browser, RULE)
+    running: Trials = browser.app.state.trials  # type: ignore[attr-defined]
+    (job,) = running._jobs.values()
+    page = browser.get(f"/workbench/trials/{job.id}").text
+    assert "<html" in page
+    assert "2 matches in 3 articles" in page
 
 
 def test_mistakes_come_as_a_fragment_that_is_shown(browser: TestClient) -> None:

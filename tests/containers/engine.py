@@ -144,6 +144,8 @@ class Engine:
         """Build the image from the shipped Dockerfile; packages come from where pip of this machine gets them."""
         config, volumes = _pip(self.place)
         mounts = [word for volume in volumes for word in ("--volume", f"{volume}:{volume}:ro")]
+        # What earlier builds have left, but for what the next one can go on with.
+        self.podman("image", "prune", "--force", "--filter=until=24h", timeout=_BUILD)
         # HEALTHCHECK is none of OCI's instructions.
         self.podman(
             "build", "--format=docker", f"--secret=id=pip,src={config}", *mounts, "--tag", IMAGE, ".", timeout=_BUILD

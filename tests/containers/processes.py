@@ -96,7 +96,7 @@ class Running:
     def __init__(
         self, processes: Sequence[Listed], place: Path, *, env: Mapping[str, str], constants: Mapping[str, float]
     ) -> None:
-        """Start nothing yet; ``env`` is what all of them know besides, ``constants`` are for ``tests.service.entry``."""
+        """Start nothing yet; all of them know ``env`` besides, and ``constants`` are for ``tests.service.entry``."""
         self._program = (sys.executable, "-m", "tests.service.entry", json.dumps(dict(constants)))
         self._listed = {one.name: one for one in processes}
         self._place, self._env = place, dict(env)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import json
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ import pytest
 
 from tests import postgres, valkey
 from tests.containers.processes import Running, addresses, listed
-from tests.containers.seeds import ALL, arrived
+from tests.containers.seeds import all_told, arrived
 from tests.service.beside import wait_for
 
 pytestmark = [pytest.mark.faults, pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]
 
 PARTS = ("publisher", "receiver", "migrate", "scheduler", "worker", "console")
-#: Seconds in which everything comes.
-PATIENCE = 120.0
+#: Seconds in which everything comes, on a machine that does much else.
+PATIENCE = 180.0
 #: Seconds that a lease lasts, so that the test need not wait for two minutes when the worker is killed at work.
 CONSTANTS = {"worker.ledger.leases.LEASE": 12, "worker.ledger.leases.BASE": 1}
 
@@ -54,26 +54,31 @@ def _ports() -> dict[str, int]:
     return ports
 
 
-def _received(rehearsal: Running) -> list[str]:
-    """Return the seeds that the receiver has kept alerts of."""
-    return arrived(rehearsal.said("receiver", ".wirewatch/alerts.jsonl"))
+def _kept(rehearsal: Running) -> str:
+    """Return what the receiver has kept."""
+    return rehearsal.said("receiver", ".wirewatch/alerts.jsonl")
 
 
 def test_the_seeds_arrive_once_each_through_three_workers_of_which_one_is_killed(rehearsal: Running) -> None:
     """The commands of the file, word for word: published, polled, read, matched, told and received."""
-    for name in ("publisher", "receiver"):
+    for name in ("publisher", "receiver", "migrate", "scheduler", "worker-1", "worker-2", "worker-3", "console"):
         rehearsal.start(name)
-    rehearsal.start("migrate")
-    for name in ("scheduler", "worker-1", "worker-2", "worker-3", "console"):
-        rehearsal.start(name)
-    wait_for(lambda: _received(rehearsal), "the first alert", seconds=PATIENCE)
+    wait_for(lambda: _kept(rehearsal), "the first alert", seconds=PATIENCE)
     assert rehearsal.kill("worker-2") > 3
-    wait_for(lambda: set(_received(rehearsal)) == ALL, "all alerts", seconds=PATIENCE)
+    wait_for(lambda: all_told(_kept(rehearsal)), "all that is to be told", seconds=PATIENCE)
     for part, where in (("scheduler", "scheduler"), ("worker", "worker-1"), ("console", "console")):
         assert rehearsal.run(where, "health", part) == 0, rehearsal.said(where, "asked")
-    assert rehearsal.run("worker-1", "status") == 0, rehearsal.said("worker-1", "asked")
-    for name in ("worker-1", "worker-3", "scheduler", "console", "publisher"):
+    wait_for(lambda: _open(rehearsal) == [0, 0, 0], "the end of all deliveries", seconds=PATIENCE)
+    for name in ("worker-1", "worker-3", "scheduler", "console", "publisher", "receiver"):
         assert rehearsal.stop(name) == 0, rehearsal.said(name)
-    assert rehearsal.stop("receiver") == 0
-    assert Counter(_received(rehearsal)) == Counter(ALL)
-    assert re.search(r"receiver: 5 new, 0 repeated, 5 kept", rehearsal.said("receiver"))
+    told = arrived(_kept(rehearsal))
+    assert set(Counter(told).values()) == {1}, told
+    assert f"receiver: {len(told)} new, 0 repeated, {len(told)} kept" in rehearsal.said("receiver")
+
+
+def _open(rehearsal: Running) -> list[int]:
+    """Return how many alerts are open, in doubt and given up, as a worker's `wirewatch status` has it."""
+    rehearsal.run("worker-1", "status", "--json")
+    status = json.loads(rehearsal.said("worker-1", "asked").splitlines()[-1])
+    (channel,) = [one for one in status["channels"] if one["id"] == "receiver"]
+    return [channel[name] for name in ("open", "unknown", "dead")]

@@ -153,6 +153,19 @@ def test_no_words_are_a_syntax_error(either_ledger: Ledger, query: str) -> None:
         archive.search(t, archive.units(quoted))
 
 
+@pytest.mark.parametrize(
+    ("said", "finds"),
+    [('a" OR "missile', False), ("missile' | 'x", False), ("missile:*", True), ('"', False), ("missile'::x", False)],
+)
+def test_a_unit_is_never_more_than_its_words(either_ledger: Ledger, said: str, finds: bool) -> None:
+    """Whoever makes one: no sign in it is an operator."""
+    keep(either_ledger, {"text": TEXT})
+    with either_ledger.read() as t:
+        for prefix in (False, True):
+            found = archive.search(t, [archive.Unit(text=said, prefix=prefix)]).hits
+            assert [hit.article.id for hit in found] == (["a-1"] if finds else [])
+
+
 def test_both_databases_answer_from_their_index_of_words(either_ledger: Ledger) -> None:
     """Not by reading every article."""
     keep(either_ledger, {"text": TEXT})

@@ -16,7 +16,6 @@ from worker.ledger.engine import Ledger
 from worker.ledger.tables import alert as alert_table
 from worker.model import Evidence, Member, Reason, Role, Story
 
-
 #: What an address may hold: the console refuses the character 0, which no database of PostgreSQL takes.
 READABLE = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")
 
@@ -106,7 +105,7 @@ def test_stories_are_narrowed_by_topic_outlet_and_what_became_of_them(either_led
 def test_pages_of_stories_meet_without_a_gap_also_at_one_moment(either_ledger: Ledger) -> None:
     """Several stories of one time fall on two pages, and one that comes in between changes nothing behind."""
     for n in range(1, 8):
-        tell(either_ledger, f"s-{n}", n, minutes=5 if n < 5 else n)
+        tell(either_ledger, f"s-{n}", n, minutes=max(n, 5))
     seen, after = [], ""
     for page in range(9):
         with either_ledger.read() as t:
@@ -146,7 +145,9 @@ def test_a_story_whose_articles_are_no_longer_kept_is_still_a_line(either_ledger
 def test_the_chapters_of_a_story_have_their_times_and_matches(either_ledger: Ledger) -> None:
     """In the order of publication; the newest match of each topic counts."""
     tell(either_ledger, "s-1", 1, 2, 3)
-    newer = match(1, topic_version="v2", score=0.5, evidence=(Evidence(field="title", start=0, end=8, text="Headline"),))
+    newer = match(
+        1, topic_version="v2", score=0.5, evidence=(Evidence(field="title", start=0, end=8, text="Headline"),)
+    )
     with either_ledger.write() as t:
         entries.add(t, new(entry(1), entry(2)), now=at(4))
         entries.note_article(t, 1, "a-1")

@@ -8,6 +8,7 @@ import signal
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from tests.edges.servers import Site, plain, serve
 from tests.monitoring import programs, shipped
 from tests.monitoring.programs import Prometheus
 from tests.monitoring.scraped import Series, series, value
-from tests.service.beside import Beside, wait_for
+from tests.service.beside import Beside
+from tests.service.beside import wait_for as wait_in_time
 from tests.service.house import CHANNEL, House
 from tests.service.invented import TOPIC
 from tests.service.press import Press, press
@@ -43,6 +45,10 @@ IMPATIENT = {
     r"\+ 60\b": "+ 5",
     r"\[1h\]": "[30s]",
 }
+#: Where the webhooks of the shipped Alertmanager go, and where the heartbeat of the service does.
+_ROUTE, _HEART = "/wirewatch/", "/heart"
+#: Starts, alerts and their ends, on a machine that others use as well.
+wait_for = partial(wait_in_time, seconds=120.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,7 @@ class Pager:
         return [
             {**alert["labels"], "path": asked.path, "token": asked.headers.get("authorization", "")}
             for asked in self.site.asked
+            if asked.path.startswith(_ROUTE)
             for alert in json.loads(asked.body)["alerts"]
             if (alert["labels"]["alertname"], alert["status"]) == (name, status)
         ]
@@ -65,7 +72,7 @@ class Pager:
 def pager() -> Iterator[Pager]:
     """Give a webhook."""
     with serve() as site:
-        site.answers = {f"/wirewatch/{severity}": plain(b"ok") for severity in ("page", "ticket")}
+        site.answers = {path: plain(b"ok") for path in (f"{_ROUTE}page", f"{_ROUTE}ticket", _HEART)}
         yield Pager(site)
 
 
@@ -80,6 +87,14 @@ def publishers() -> Iterator[Press]:
 def house(tmp_path: Path, publishers: Press) -> Iterator[House]:
     """Give a service that is not started yet."""
     with House(tmp_path / "house", publishers, constants=QUICK) as made:
+        yield made
+
+
+@pytest.fixture
+def beating(tmp_path: Path, publishers: Press, pager: Pager) -> Iterator[House]:
+    """Give a service with a heartbeat that is not started yet."""
+    service = {"heartbeat": {"url": pager.site.url(_HEART), "every": "30s"}}
+    with House(tmp_path / "house", publishers, constants=QUICK, service=service) as made:
         yield made
 
 
@@ -106,10 +121,10 @@ def scrape(house: House) -> Series:
 
 @pytest.mark.monitoring
 def test_a_worker_that_hangs_and_publishers_that_are_gone_reach_the_webhook(
-    tmp_path: Path, keeper: Beside, house: House, publishers: Press, pager: Pager
+    tmp_path: Path, keeper: Beside, beating: House, publishers: Press, pager: Pager
 ) -> None:
     """By the shipped rules and the shipped routes; what is well again is told as well."""
-    place = tmp_path / "watch"
+    place, house = tmp_path / "watch", beating
     router = programs.alertmanager(keeper, place, told=pager.site.port)
     house.start()
     articles = publishers.publish(6)
@@ -119,16 +134,24 @@ def test_a_worker_that_hangs_and_publishers_that_are_gone_reach_the_webhook(
     wait_for(lambda: _is_well(watch), "a service that is well, to Prometheus")
     delivered = f'wirewatch_deliveries_total{{channel="{CHANNEL}", outcome="delivered"}}'
     wait_for(lambda: watch.value(delivered) == len(articles), "all deliveries")
-    assert watch.value('wirewatch_reads_total{outcome="page"}') == len(articles)
+    assert watch.value(f'wirewatch_matches_total{{topic="{TOPIC}", by="rule"}}') == len(articles)
+    wait_for(lambda: watch.value("time() - wirewatch_canary_last_success_timestamp_seconds"), "a canary")
+    wait_for(lambda: _HEART in {asked.path for asked in pager.site.asked}, "a heartbeat")
 
     _a_worker_hangs(house, watch, pager)
     publishers.close()
     wait_for(lambda: pager.told("ManyFeedsFailing"), "the page that feeds fail")
     (many, *_) = pager.told("ManyFeedsFailing")
     assert (many["path"], many["severity"]) == ("/wirewatch/page", "page")
-    wait_for(lambda: "FeedStale" in watch.firing(), "stale feeds")
     # They have one cause, which was told.
+    wait_for(lambda: _states(router, "FeedStale") == {"suppressed"}, "stale feeds that nobody is told of")
     assert pager.told("FeedStale") == []
+
+
+def _states(router: int, name: str) -> set[str]:
+    """Return the states of the alerts of a name in the Alertmanager on a port."""
+    alerts = json.loads(programs.get(router, "/api/v2/alerts"))
+    return {alert["status"]["state"] for alert in alerts if alert["labels"]["alertname"] == name}
 
 
 def _is_well(watch: Prometheus) -> bool:

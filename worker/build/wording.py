@@ -6,11 +6,10 @@ import json
 import os
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from worker.model import Near, Topic
-from worker.settings.document import Document, Keys
 from worker.settings.reading import decode
 from worker.settings.topics_file import read_topics
 
@@ -20,6 +19,7 @@ _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./'-]*(?: [A-Za-z0-9_./'-]+)*")
 #: Words that YAML 1.2, or an older version of it in another tool, reads as something else.
 _NOT_TEXT = frozenset(["true", "false", "null", "yes", "no", "on", "off", "y", "n"])
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
+_DASH = re.compile(" *-(?: |$)")
 #: Characters in a line.
 _WIDTH = 110
 #: Keys with lists of words stand on one line, keys with lists of sentences on several.
@@ -40,29 +40,25 @@ def own_text(files: Mapping[str, str] | None, topic: Topic) -> str:
     ``files`` are those of ``worker.settings.Taken``, or ``None``. Lines are only taken when they mean the same by
     themselves, or hold a variable, whose value is not for a page.
     """
-    text = (files or {}).get(FILE, "").replace("\r\n", "\n")
-    document = decode(FILE, text.encode("utf-8", "replace"), variables(files))
-    placed = next((one for one in read_topics(document).value.whole if one.value == topic), None)
-    if placed is None:
-        return topic_text(topic)
-    found = _lines(document, placed.keys, text.splitlines())
-    read = read_topics(decode(FILE, found.encode("utf-8", "replace"), variables(files))).value.whole
-    return found if [one.value for one in read] == [topic] else topic_text(topic)
+    text, env = (files or {}).get(FILE, "").replace("\r\n", "\n"), variables(files)
+    items = list(_items(text.split("\n")))
+    # Reading costs milliseconds an item, so only those are read that may be the one, the likelier ones first.
+    named = [item for item in items if topic.id in item]
+    for item in (*named, *(item for item in items if topic.id not in item and topic.topic in item)):
+        read = read_topics(decode(FILE, item.encode("utf-8", "replace"), env)).value.whole
+        if [one.value for one in read] == [topic]:
+            return item
+    return topic_text(topic)
 
 
-def _lines(document: Document, keys: Keys, lines: Sequence[str]) -> str:
-    """Return the lines of the item at ``keys`` of a list, up to the next item or to what is indented less."""
-    *_, index = keys
-    begins = document.places[keys].line
-    follows = document.places.get((*keys[:-1], int(index) + 1))
-    until = follows.line - 1 if follows else len(lines)
-    dash = _indent(lines[begins - 1])
-    taken = [lines[begins - 1]]
-    for line in lines[begins:until]:
-        if line.strip() and _indent(line) <= dash:
-            break
-        taken.append(line)
-    return textwrap.dedent("\n".join(taken)).strip("\n") + "\n"
+def _items(lines: Sequence[str]) -> Iterator[str]:
+    """Yield the items of the outermost list by their indentation, each with the comments inside of it."""
+    dash = min((_indent(line) for line in lines if _DASH.match(line)), default=0)
+    begins = [nth for nth, line in enumerate(lines) if _DASH.match(line) and _indent(line) == dash]
+    for nth in begins:
+        follows = (n for n in range(nth + 1, len(lines)) if lines[n].strip() and _indent(lines[n]) <= dash)
+        taken = lines[nth : next(follows, len(lines))]
+        yield textwrap.dedent("\n".join(taken)).strip("\n") + "\n"
 
 
 def _indent(line: str) -> int:

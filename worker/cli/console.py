@@ -81,7 +81,9 @@ def beside(place: Place) -> AbstractContextManager[None]:
 
 def _made(place: Place) -> tuple[Application, Console]:
     from worker.console import app
+    from worker.live.cage import Cage
     from worker.live.clock import wall_clock
+    from worker.live.readers import caged
     from worker.live.reporter import Reporter
     from worker.settings import load_service
 
@@ -95,6 +97,8 @@ def _made(place: Place) -> tuple[Application, Console]:
         clock=wall_clock,
         metrics=_metrics(place, desk),
     )
+    # A page that somebody tries a topic on is a stranger's as much as any other; nothing is started before there is one.
+    made.state.read_page = caged(Cage(1)).page
     return made, address
 
 
@@ -106,7 +110,7 @@ def _taken(address: Console) -> None:
 
 def _desk(place: Place, service: Service) -> Desk:
     from worker.console.desk import Desk
-    from worker.live.report import report
+    from worker.live.report import feed_list, report
     from worker.live.reporter import settings_in_force
     from worker.settings import load
 
@@ -117,6 +121,7 @@ def _desk(place: Place, service: Service) -> Desk:
         report=lambda opened, settings, now: report(
             opened.ledger, settings, now=now, recorded=opened.recorded, matches=False
         ),
+        feeds=lambda t, settings, recorded: feed_list(t, settings, recorded=recorded),
         state=place.state,
     )
 

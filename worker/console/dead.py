@@ -14,7 +14,7 @@ from worker.ledger import dead
 from worker.ledger.dead import DeadLetter
 
 #: Letters on the page, the newest.
-_LISTED: Final = 300
+_LISTED: Final = 100
 #: What SQL knows as an integer; a longer number is no letter's.
 _GREATEST: Final = 2**63 - 1
 

@@ -31,7 +31,7 @@ STATES: Final = {
 #: Colours of states.
 KINDS: Final = {"open": "info", "gathered": "info", "delivered": "ok", "unknown": "warn", "dead": "bad", "off": "mute"}
 #: Alerts on a page, and on one that was asked for more.
-_LISTED, _MOST = 100, 1000
+_LISTED, _MOST = 100, 400
 #: States in which an alert is sent again although it was settled.
 _SETTLED: Final = frozenset({"delivered", "off"})
 

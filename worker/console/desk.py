@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -51,6 +51,7 @@ class Desk:
         own: Returns the configuration of the files beside the console.
         report: Returns the object of ``status --json`` for a ledger, a configuration and the present time; nobody
             here asks it how often topics have matched.
+        feeds: Returns its ``feeds`` alone.
         state: The state directory: where models that were fetched are kept.
     """
 
@@ -61,9 +62,11 @@ class Desk:
         in_force: Callable[[Ledger], Settings | None],
         own: Callable[[], Settings],
         report: Callable[[Opened, Settings, datetime], Mapping[str, Any]],
+        feeds: Callable[[Transaction, Settings, bool], Sequence[Mapping[str, Any]]],
         state: Path,
     ) -> None:
         self._open_ledger, self._in_force, self._own, self._report = open_ledger, in_force, own, report
+        self._feeds = feeds
         self.state = state
         self._opened: Opened | None = None
         self._settings: tuple[int, Settings] | None = None
@@ -125,6 +128,16 @@ class Desk:
             worker.errors.WirewatchError: the ledger or the configuration cannot be used.
         """
         return self._report(self._here(), self.settings(), self.now())
+
+    def feeds(self) -> Sequence[Mapping[str, Any]]:
+        """Return the ``feeds`` of the report, which costs less than all of it.
+
+        Raises:
+            worker.errors.WirewatchError: as ``report``.
+        """
+        settings = self.settings()
+        with self.read() as t:
+            return self._feeds(t, settings, self.recorded)
 
     def badges(self) -> Badges:
         """Return the numbers beside the navigation, at most some seconds old; zeros while there is no ledger."""

@@ -39,7 +39,7 @@ def listed(request: Request) -> Response:
     """List feeds by their ids, those in trouble alone if that was asked."""
     at, params = desk(request), request.query_params
     unhealthy, after = params.get("only") == "unhealthy", params.get("after", "")
-    every = sorted(at.report()["feeds"], key=lambda feed: str(feed["id"]))
+    every = sorted(at.feeds(), key=lambda feed: str(feed["id"]))
     troubled = [feed for feed in every if feed["state"] not in _WELL]
     chosen = [feed for feed in (troubled if unhealthy else every) if feed["id"] > after]
     shown = chosen[:_PAGE]
@@ -62,7 +62,7 @@ def one(request: Request) -> Response:
     """Show one feed."""
     feed_id = request.path_params["id"]
     at = desk(request)
-    found = next((feed for feed in at.report()["feeds"] if feed["id"] == feed_id), None)
+    found = next((feed for feed in at.feeds() if feed["id"] == feed_id), None)
     if found is None:
         missing(f"There is no feed {feed_id}, and there never was one.")
     with at.read() as t:
@@ -83,11 +83,14 @@ def one(request: Request) -> Response:
 
 
 def _counts(request: Request) -> tuple[Mapping[str, Mapping[date, float]], date]:
-    """Return how many entries each feed had on each of the last days, and which day is today."""
+    """Return how many entries each feed had on each of the last days, and which day is today: the last of a replay."""
     at = desk(request)
     today = at.now().date()
+    since = date.min if at.recorded else today - timedelta(days=_DAYS - 1)
     with at.read() as t:
-        found = tallies.days(t, tallies.ENTRIES, since=today - timedelta(days=_DAYS - 1))
+        found = tallies.days(t, tallies.ENTRIES, since=since)
+    if at.recorded:
+        today = max((day for days in found.values() for day in days), default=today)
     return {labels[0]: days for labels, days in found.items()}, today
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from starlette.routing import BaseRoute
+from starlette.routing import Route
 
 from worker.console import articles, dead, deliveries, feeds, health, search, silences, stories, topics, workbench
 
-ROUTES: Final[tuple[BaseRoute, ...]] = (
+ROUTES: Final[tuple[Route, ...]] = (
     *stories.ROUTES,
     *articles.ROUTES,
     *search.ROUTES,

@@ -130,9 +130,7 @@ def _list(request: Request) -> tuple[dict[str, str], Markup, str]:
     asked = {name: params.get(name, "").strip() for name in ("topic", "outlet", "state")}
     after = params.get("after", "")
     with at.read() as t:
-        found = browse.headlines(
-            t, topic=asked["topic"], outlet=asked["outlet"], state=asked["state"], after=after
-        )
+        found = browse.headlines(t, topic=asked["topic"], outlet=asked["outlet"], state=asked["state"], after=after)
     inner = rendered(
         "lines.html",
         lines=[_line(one) for one in found.stories],

@@ -20,9 +20,8 @@ from worker.ledger import snapshots, tallies
 from worker.model import Topic
 from worker.topics.meant import is_meant
 
-#: Days in the plots, and days that tallies tell apart.
+#: Days in the plots.
 _PLOTTED: Final = 30
-_KNOWN: Final = timedelta(days=60)
 _FORTNIGHT: Final = 14
 #: Before any day that a tally knows.
 _FIRST_DAY: Final = date(1970, 1, 2)
@@ -60,7 +59,7 @@ def listed(request: Request) -> Response:
     """List the topics in force, with plots."""
     at = desk(request)
     today = at.now().date()
-    since = _FIRST_DAY if at.recorded else today - _KNOWN
+    since = _FIRST_DAY if at.recorded else today - timedelta(days=_PLOTTED)
     topics = _topics(request)
     with at.read() as t:
         matches, alerts = (tallies.days(t, name, since=since) for name in (tallies.MATCHES, tallies.ALERTS))

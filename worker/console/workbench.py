@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from worker.articles.extraction import extract
 from worker.build import trying
-from worker.build.trying import Bench, Draft, Trial
+from worker.build.trying import Draft, Trial
 from worker.build.wording import own_text, topic_text, variables
 from worker.console.desk import Desk
 from worker.console.marks import marked
@@ -118,6 +118,8 @@ def stop(request: Request, form: Form) -> Response:  # noqa: ARG001 - an action'
 
 
 def _progress(request: Request, job: Job) -> Response:
+    if not is_htmx(request):
+        return _page(request, Asked(), drafted=Draft(), job=job)
     return fragment(request, "trial.html", job=job, **_TOOLS)
 
 
@@ -250,7 +252,7 @@ def _begin(request: Request, asked: Asked, topics: tuple[Topic, ...], *, watched
         topics = tuple(replace(topic, outlets=()) for topic in topics)
 
     def work(job: Job) -> Trial:
-        opened = _bench(request).meaning(at.settings().service, topics)
+        opened = at.bench.meaning(at.settings().service, topics)
         return trying.trial(topics, _articles(request, asked), opened=opened, stop=job.stop)
 
     return _trials(request).begin(work, source=asked.source, total=total, watched=watched)
@@ -302,10 +304,6 @@ def _fetched(request: Request, address: str) -> Article:
 
 def _trials(request: Request) -> Trials:
     return cast("Trials", _kept(request, "trials", Trials))
-
-
-def _bench(request: Request) -> Bench:
-    return cast("Bench", _kept(request, "bench", lambda: Bench(desk(request).state)))
 
 
 def _kept(request: Request, name: str, make: Any) -> object:  # noqa: ANN401 - a maker

@@ -202,11 +202,10 @@ def _mark(row: Row[Any]) -> str:
 
 
 def _phrase(unit: Unit) -> ColumnElement[Any]:
-    words = unit.text.translate(_PARTED)
-    if not unit.prefix:
-        return func.phraseto_tsquery(literal_column("'simple'"), words)
     # Of a phrase only the last word goes on.
-    parts = [f"'{part}'" for part in re.findall(r"[^\W_]+", words)]
+    parts = [f"'{part}'" for part in re.findall(r"[^\W_]+", unit.text)]
+    if not unit.prefix or not parts:
+        return func.phraseto_tsquery(literal_column("'simple'"), unit.text.translate(_PARTED))
     return func.to_tsquery(literal_column("'simple'"), " <-> ".join([*parts[:-1], f"{parts[-1]}:*"]))
 
 

@@ -290,13 +290,13 @@ def matches(t: Transaction, article_ids: Sequence[str]) -> dict[str, tuple[Match
     return {article_id: tuple(by_topic.values()) for article_id, by_topic in found.items()}
 
 
-def entries_of_article(t: Transaction, article_id: str) -> Sequence[Row[Any]]:
+def entries_of_article(t: Transaction, article_id: str) -> Sequence[Any]:
     """Return the entries that have led to an article, the first first, with the columns of ``entries_of_feed``."""
     query = select(*_ENTRY, entry.c.feed_id).where(entry.c.article_id == article_id).order_by(entry.c.id)
     return t.execute(query).all()
 
 
-def entries_of_feed(t: Transaction, feed_id: str, *, limit: int) -> Sequence[Row[Any]]:
+def entries_of_feed(t: Transaction, feed_id: str, *, limit: int) -> Sequence[Any]:
     """Return the entries of a feed that came in last, newest first: id, url, title, times, work, reason and detail."""
     c = entry.c
     # First their numbers, from an index that has them: a feed may have ten thousand entries, with their texts.

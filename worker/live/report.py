@@ -38,28 +38,21 @@ def report(
     those of topics are not counted, which takes longer than all the rest.
     """
     with ledger.read() as t:
-        states, urls = feeds.states(t), feeds.addresses(t)
+        polled = feed_list(t, settings, recorded=recorded)
         queues = overview.queues(t, now=now)
         channels, blocked = overview.channels(t), channel_states.states(t)
         matched = overview.topics(t) if matches else {}
         dead_letters = overview.dead_count(t)
         seen = progress.read(t)
         configuration = snapshots.latest(t)
-        configured = {feed.id: feed for feed in settings.feeds}
         found = [] if recorded else find_alarms(t, settings, now=now)
-    if recorded:  # the feeds of a replay are its own
-        configured |= {name: Feed(id=name, url=url, outlet=name) for name, url in urls.items()}
     missing = [] if recorded else why_not(seen, queues, now=now)
     return {
         "ready": not missing,
         "why_not": missing,
-        "feeds": [
-            _feed(state, urls[state.feed_id], configured.get(state.feed_id))
-            for state in states.values()
-            if state.feed_id != CANARY
-        ],
+        "feeds": polled,
         # Feeds that offer to tell of news by themselves; nobody subscribes to them yet.
-        "hubs": sum(state.hints.hub is not None for state in states.values()),
+        "hubs": sum(feed["hub"] is not None for feed in polled),
         "queues": queues,
         "progress": {name: timestamp(found.at) for name, found in sorted(seen.items())},
         "configuration": {
@@ -76,6 +69,19 @@ def report(
         "alarms": [alarm.detail for alarm in found],
         "topics": [_topic(topic.id, matched.get(topic.id, {})) for topic in settings.topics if topic.id != CANARY],
     }
+
+
+def feed_list(t: Transaction, settings: Settings, *, recorded: bool = False) -> list[dict[str, Any]]:
+    """Return the ``feeds`` of ``report``."""
+    states, urls = feeds.states(t), feeds.addresses(t)
+    configured = {feed.id: feed for feed in settings.feeds}
+    if recorded:  # the feeds of a replay are its own
+        configured |= {name: Feed(id=name, url=url, outlet=name) for name, url in urls.items()}
+    return [
+        _feed(state, urls[state.feed_id], configured.get(state.feed_id))
+        for state in states.values()
+        if state.feed_id != CANARY
+    ]
 
 
 def why_not(seen: Mapping[str, Progress], queues: Mapping[str, Mapping[str, Any]], *, now: datetime) -> list[str]:

@@ -22,7 +22,8 @@ from worker.model import Article, Evidence, Near, Reason, Topic
 from worker.settings import Service, load_files, take
 from worker.settings.reading import decode
 from worker.settings.topics_file import read_topics
-from worker.settings.values import Meaning
+from worker.settings.values import Judge, Meaning
+from worker.topics.meaning.engine import Engine
 from worker.web.response import Response
 
 RULE = "- {id: missiles, any: [missile]}\n"
@@ -230,6 +231,15 @@ def test_the_models_are_opened_once_and_find_the_claim(tmp_path: Path) -> None:
     ended = trial(found.topics, [says, opposite], opened=opened)
     assert [hit.article.id for hit in ended.hits] == ["a-1"]
     assert [hit.article.id for hit in ended.near] == ["a-2"]
+
+
+def test_the_judge_is_not_asked(tmp_path: Path) -> None:
+    """Its answers cost money, and a trial asks about thousands of articles."""
+    judge = Judge(url="https://judge.example/v1", model="m", key="k")
+    service = Service(meaning=Meaning(judge=judge))
+    opened = trying.Bench(tmp_path).meaning(service, drafted("- topic: missile program\n").topics)
+    assert isinstance(opened.meaning, Engine)
+    assert opened.meaning._judge is None
 
 
 # Pages
