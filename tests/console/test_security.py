@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from tests.builders import NOON
 from tests.console import desks
 from worker.console.exposure import is_loopback, refusal
 from worker.console.login import _goal
+from worker.console.pages import tell
 from worker.console.routes import ROUTES
 from worker.console.security import CONTENT, COOKIE, SESSION, TRIES, Key, is_ours
 from worker.ledger import channels, silences
@@ -252,6 +254,21 @@ def test_a_channel_is_enabled_by_its_button(browser: TestClient, ledger: Ledger)
     with ledger.read() as t:
         assert not channels.states(t)["screen"].disabled
     assert browser.post("/channels/nobody/enable").status_code == 404
+
+
+@pytest.mark.parametrize("said", ["", "x", "e30=", "W10=", "eyJ0ZXh0IjogMSwgImtpbmQiOiBbXX0=", '"\\377"'])
+def test_a_forged_message_is_at_most_text(browser: TestClient, said: str) -> None:
+    """Whoever can set a cookie can show himself a text, and break no page."""
+    assert browser.get("/silences", headers={"Cookie": f"wirewatch-said={said}"}).status_code == 200
+
+
+def test_a_long_message_in_any_writing_fits_into_a_cookie(browser: TestClient) -> None:
+    """Browsers drop what is longer than 4,096 bytes; the page shows the beginning."""
+    asked = Request({"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []})
+    cookie = tell(asked, "/silences", "\U0001f600" * 2000).headers["set-cookie"].partition(";")[0]
+    assert 3000 < len(cookie) < 4096
+    page = browser.get("/silences", headers={"Cookie": cookie}).text
+    assert '<p class="said ok" role="status">\U0001f600\U0001f600' in page
 
 
 def test_forms_have_a_bound(browser: TestClient) -> None:

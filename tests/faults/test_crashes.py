@@ -63,7 +63,7 @@ def test_no_alert_is_lost_or_repeated_whichever_transaction_a_replay_dies_in(
     harness.replay(tmp_path / "whole")
     keys = Counter(set(harness.told(tmp_path / "whole")))
     assert len(keys) == 5
-    for allowed in range(0, whole.seen, 1 if LONG else 3):
+    for allowed in range(0, whole.seen, 1 if LONG else 6):
         state = tmp_path / str(allowed)
         monkeypatch.setattr(Ledger, "write", _Countdown(allowed, committed=committed).as_method())
         with pytest.raises(Died):

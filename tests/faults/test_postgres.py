@@ -15,7 +15,7 @@ import pytest
 from tests.faults.flowing import Flow, flowing
 from tests.faults.machines import Machines
 from tests.faults.servers import PASSWORD, Postgres, Valkey, broker, database
-from tests.long import LONG
+from tests.long import LONG, long_only
 from tests.service.beside import wait_for
 from tests.service.receiver import Plan
 
@@ -105,6 +105,7 @@ def test_two_machines_share_the_work_and_go_on_when_both_schedulers_are_dead(
         tells_no_password(flow)
 
 
+@long_only
 def test_a_machine_whose_clock_is_an_hour_ahead_takes_nothing_from_another(
     tmp_path: Path, server: Postgres, queues: Valkey
 ) -> None:

@@ -20,7 +20,7 @@ import pytest
 
 from tests.builders import alert, article
 from tests.commands.shells import ends_well
-from tests.long import LONG
+from tests.long import LONG, long_only
 from tests.processes import wirewatch
 from tests.service.receiver import DROPPED, LATE, Plan, Post, Receiver, receiver
 from worker.alerts.policy import Policy
@@ -265,6 +265,7 @@ def test_a_receiver_that_cannot_be_asked_gets_none_twice_and_every_doubt_is_show
     assert (channel["unknown"], channel["delivered"]) == (len(found.unknown), ALERTS - len(found.unknown))
 
 
+@long_only
 def test_what_is_sent_again_in_doubt_says_that_it_may_be_a_repeat(tmp_path: Path, inbox: Receiver) -> None:
     """Where the policy would rather repeat than hold: nothing is lost, and every repeat is marked."""
     with ledger_with_alerts(tmp_path) as ledger:

@@ -21,7 +21,7 @@ from worker.live.readers import caged
 from worker.stages.pipeline import Readers
 
 #: Documents of each kind; every tenth is followed by a good one.
-COUNT, SEED = 1000 if LONG else 300, 20260211
+COUNT, SEED = 1000 if LONG else 150, 20260211
 GOOD_FEED = b"<rss version='2.0'><channel><item><guid>1</guid><title>Good news</title></item></channel></rss>"
 GOOD_PAGE = (
     b"<html lang='en'><head><title>Good news</title></head><body><article><h1>Good news</h1><p>The council met on "

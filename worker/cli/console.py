@@ -97,7 +97,7 @@ def _made(place: Place) -> tuple[Application, Console]:
         clock=wall_clock,
         metrics=_metrics(place, desk),
     )
-    # A page that somebody tries a topic on is a stranger's as much as any other; nothing is started before there is one.
+    # A page that a topic is tried on is a stranger's as much as any other; nothing is started before there is one.
     made.state.read_page = caged(Cage(1)).page
     return made, address
 

@@ -68,8 +68,8 @@ from worker.console.rendering import environment
 from worker.errors import WirewatchError
 
 _FLASH: Final = "wirewatch-said"
-#: Characters: a browser keeps 4,096 bytes of a cookie.
-_FLASH_MAX: Final = 900
+#: Characters, each of which may be four bytes: a browser keeps 4,096 bytes of a cookie.
+_FLASH_MAX: Final = 600
 _MIB: Final = 1024 * 1024
 _FORM: Final = "application/x-www-form-urlencoded"
 _FIELDS_MAX: Final = 1000
@@ -190,7 +190,7 @@ def fragment(
 def tell(request: Request, path: str, text: str, *, kind: str = "ok") -> Response:
     """Send the browser to ``path``, where it is told ``text`` once."""
     answer = RedirectResponse(path, status_code=303)
-    said = json.dumps({"text": text[:_FLASH_MAX], "kind": kind}).encode()
+    said = json.dumps({"text": text[:_FLASH_MAX], "kind": kind}, ensure_ascii=False).encode("utf-8", "replace")
     secure = request.url.scheme == "https"
     value = urlsafe_b64encode(said).decode()
     answer.set_cookie(_FLASH, value, max_age=60, httponly=True, samesite="strict", secure=secure)

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, func, or_, select, update
 
 from worker.ledger import leases, tallies
+from worker.ledger.article_rows import article_from_row
 from worker.ledger.engine import Transaction
 from worker.ledger.inserts import insert_into, insert_new
 from worker.ledger.leases import LEASE, Claim, claim_rows, is_in_hand, write_back
@@ -251,7 +252,7 @@ def matched_topics(t: Transaction, article_id: str) -> set[str]:
 def get_article(t: Transaction, article_id: str) -> Article | None:
     """Return the article with this id, if it is still kept."""
     row = t.execute(select(article).where(article.c.id == article_id)).one_or_none()
-    return None if row is None else _article(row)
+    return None if row is None else article_from_row(row)
 
 
 def add_match(t: Transaction, m: Match, *, now: datetime) -> None:
@@ -313,18 +314,4 @@ def _entry(row: Row[Any]) -> Entry:
         outlet=row.outlet,
         published_at=row.published_at,
         language=row.language,
-    )
-
-
-def _article(row: Row[Any]) -> Article:
-    return Article(
-        id=row.id,
-        url=row.url,
-        page=row.page,
-        title=row.title,
-        text=row.text,
-        outlet=row.outlet,
-        published_at=row.published_at,
-        language=row.language,
-        source=Reason(row.source),
     )

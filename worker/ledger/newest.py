@@ -7,9 +7,10 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
+from worker.ledger.article_rows import article_from_row
 from worker.ledger.engine import Transaction
 from worker.ledger.tables import article
-from worker.model import Article, Reason
+from worker.model import Article
 
 #: Articles in one portion: their texts are in memory together.
 PORTION = 50
@@ -37,20 +38,7 @@ def articles(
         # The first condition lets the index be walked; a comparison of pairs would bind the time as it is.
         query = query.where(article.c.read_at <= at, (article.c.read_at < at) | (article.c.id < name))
     rows = t.execute(query.order_by(article.c.read_at.desc(), article.c.id.desc()).limit(size)).all()
-    found = tuple(
-        Article(
-            id=row.id,
-            url=row.url,
-            page=row.page,
-            title=row.title,
-            text=row.text,
-            outlet=row.outlet,
-            published_at=row.published_at,
-            language=row.language,
-            source=Reason(row.source),
-        )
-        for row in rows
-    )
+    found = tuple(article_from_row(row) for row in rows)
     return Portion(articles=found, after=(rows[-1].read_at, rows[-1].id) if len(rows) == size else None)
 
 
