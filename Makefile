@@ -26,8 +26,9 @@ replay: $(RUN) ## the five seed articles through the whole pipeline, on a virtua
 run: $(RUN) ## the service, with config/ and .wirewatch/
 	$(BIN)/wirewatch run
 
-test: $(DEV) lint ## lint, types, import contracts and all tests
-	$(BIN)/python -m pytest -n 3 $(PYTEST_ARGS)
+test: $(DEV) lint ## lint, types, import contracts and all tests; installs a browser and Prometheus if it may
+	@.ci/programs
+	$(BIN)/python -m pytest -n 4 $(PYTEST_ARGS)
 
 lint: $(DEV) ## format check, lint, types, import contracts
 	$(BIN)/ruff format --check .
