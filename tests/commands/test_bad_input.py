@@ -376,7 +376,7 @@ def _stripped(ledger: Path) -> None:
         names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         for (name,) in names:
             if name not in {"alembic_version", "sqlite_sequence"}:
-                connection.execute(f"DROP TABLE {name}")
+                connection.execute(f"DROP TABLE IF EXISTS {name}")
     connection.close()
 
 

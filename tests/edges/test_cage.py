@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing.process
 import os
 import pickle
 import signal
@@ -314,6 +315,8 @@ def test_children_end_when_their_parent_is_killed() -> None:
 
 def _use(cage: Cage | None, connection: Any) -> None:
     """Call from a process that is not the main one."""
+    # Children of the process that this one was forked from, which other tests may have left: they are not its own.
+    multiprocessing.process._children.clear()  # type: ignore[attr-defined]
     with connection:
         mine = cage or Cage(1, preload=(calls.__name__,))
         connection.send((mine.call(calls.double, "x"), mine.call(calls.who)))

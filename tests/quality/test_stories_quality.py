@@ -54,9 +54,10 @@ def test_events_are_told_apart_in_every_order(labelled: list[Told], known: Calla
         stream = told.Stream(MODEL, known)
         for one in told.shuffled(labelled, order):
             stream.add(one.article)
+        assert len(stream.where()) == len(labelled)
         scores.append(told.bcubed(stream.where(), {one.article.id: one.event for one in labelled}).f1)
-    assert np.mean(scores) >= 0.91
-    assert min(scores) >= 0.90
+    assert np.mean(scores) >= 0.92
+    assert min(scores) >= 0.91
 
 
 def test_origins_are_those_that_the_articles_name(labelled: list[Told]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.builders import article
@@ -88,6 +88,8 @@ def phrases(draw: st.DrawFn) -> str:
     return draw(said | st.sampled_from(["in", "over", "the", "14", "three", "within", "illness", "2019", "custody"]))
 
 
+# Strategies of many patterns are slow to make on a busy machine.
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     st.lists(phrases(), max_size=3).map(" ".join),
     st.lists(

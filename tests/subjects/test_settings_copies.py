@@ -35,7 +35,7 @@ def _both(directory: Path, env: Mapping[str, str]) -> tuple[Settings, Settings]:
 
 
 def _copied(source: Path, target: Path) -> Path:
-    for path in source.iterdir():
+    for path in source.glob("*.*"):
         (target / path.name).write_bytes(path.read_bytes())
     return target
 

@@ -49,12 +49,21 @@ class Likeness(NamedTuple):
     other_day: float
     #: Logarithm of the words of the shorter one: short articles share less.
     length: float
+    #: Cosine of names.
+    names: float
+    #: Share of the words of title and first sentence, without names, that stand in title and lead of the other: of the
+    #: better side.
+    opening: float
+    #: Both openings tell of acts, and of none that is the same.
+    other_acts: float
+    #: Both leads name days of the year, of which neither article has one of the other's lead.
+    other_date: float
 
 
 def compare(a: Features, b: Features) -> Likeness:
     """Return how alike two articles are."""
     shared = a.full_vector.keys() & b.full_vector.keys()
-    content = cosine(a.content_vector, b.content_vector)
+    content, names = cosine(a.content_vector, b.content_vector), cosine(a.name_vector, b.name_vector)
     in_text = _share(a.lead_name_weights, b.all_heard), _share(b.lead_name_weights, a.all_heard)
     in_lead = _share(a.lead_name_weights, b.lead_heard), _share(b.lead_name_weights, a.lead_heard)
     title = _share(a.title_weights, b.all_heard), _share(b.title_weights, a.all_heard)
@@ -65,7 +74,7 @@ def compare(a: Features, b: Features) -> Likeness:
         content=content,
         numbers=cosine(a.number_vector, b.number_vector),
         counted=cosine(a.counted_vector, b.counted_vector),
-        both=math.sqrt(content * cosine(a.name_vector, b.name_vector)),
+        both=math.sqrt(content * names),
         shared_names=_logarithm(a.heard, a.heard.keys() & b.heard.keys()),
         shared_words=_logarithm(a.rareness, shared.intersection(a.rareness)),
         lead_names=max(in_text),
@@ -79,6 +88,10 @@ def compare(a: Features, b: Features) -> Likeness:
         same_day=float(bool(a.day) and a.day == b.day),
         other_day=float(bool(a.day and b.day) and a.day != b.day),
         length=math.log(max(1, min(a.words, b.words))) / 5,
+        names=names,
+        opening=max(_share(a.opening_weights, b.lead_terms), _share(b.opening_weights, a.lead_terms)),
+        other_acts=float(bool(a.acts and b.acts) and a.acts.isdisjoint(b.acts)),
+        other_date=float(bool(a.lead_dates and b.lead_dates) and set(a.dates).isdisjoint(b.dates)),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from worker.model import Article
 from worker.stories import names as naming
+from worker.stories.dates import dates
 from worker.stories.numbers import Number, numbers
 from worker.stories.shingles import hashes, shingles
 from worker.stories.statements import Statements, beginning_with, statements
@@ -56,6 +57,11 @@ class Features:
     counted: tuple[str, ...]
     #: The day of the week that the lead names first, or an empty string.
     day: str
+    #: Days of the year that are named, "may 12", and how many of them in title and lead: those come first.
+    dates: tuple[str, ...]
+    lead_dates: int
+    #: How many of the terms of title and lead, which come in order, stand in title and first sentence.
+    opening: int
     words: int
     #: Facts in title and first sentences, and what the whole article has of their kind.
     said: Statements
@@ -81,6 +87,10 @@ class Features:
     lead_name_weights: Mapping[str, float] = field(init=False, repr=False, compare=False)
     title_name_weights: Mapping[str, float] = field(init=False, repr=False, compare=False)
     top_name_weights: Mapping[str, float] = field(init=False, repr=False, compare=False)
+    #: The words of title and first sentence that are no names.
+    opening_weights: Mapping[str, float] = field(init=False, repr=False, compare=False)
+    lead_terms: frozenset[str] = field(init=False, repr=False, compare=False)
+    acts: frozenset[str] = field(init=False, repr=False, compare=False)
     copied: frozenset[int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -111,6 +121,9 @@ class Features:
             "numbers": dict(self.numbers),
             "counted": list(self.counted),
             "day": self.day,
+            "dates": list(self.dates),
+            "lead_dates": self.lead_dates,
+            "opening": self.opening,
             "words": self.words,
             "said": self.said.to_json(),
         }
@@ -122,12 +135,21 @@ class Features:
             return cls.nothing()
         lists: dict[str, Any] = {key: tuple(values[key]) for key in ("title", "lead", "names", "lead_names", "counted")}
         same = {key: values[key] for key in ("rarity", "counts", "sounds", "numbers", "day", "words")}
-        return cls(**lists, **same, said=Statements.from_json(values["said"]), shingles=shingles)
+        # An article that was kept before its dates were has the title for its opening.
+        since = {"lead_dates": values.get("lead_dates", 0), "opening": values.get("opening", len(lists["title"]))}
+        return cls(
+            **lists,
+            **same,
+            **since,
+            dates=tuple(values.get("dates", ())),
+            said=Statements.from_json(values["said"]),
+            shingles=shingles,
+        )
 
     @classmethod
     def nothing(cls) -> Self:
         """Return the features of an article without words."""
-        empty: dict[str, Any] = dict.fromkeys(("title", "lead", "names", "lead_names", "counted"), ())
+        empty: dict[str, Any] = dict.fromkeys(("title", "lead", "names", "lead_names", "counted", "dates"), ())
         return cls(
             **empty,
             rarity={},
@@ -135,6 +157,8 @@ class Features:
             sounds={},
             numbers={},
             day="",
+            lead_dates=0,
+            opening=0,
             words=0,
             said=Statements.nothing(),
             shingles=b"",
@@ -156,7 +180,9 @@ def features(article: Article, *, rarity: Callable[[str], float]) -> Features:
     kept = _weightiest(rarities, counts)
     numbered = list(numbers(beginning_with(article.title, text), language))
     weighed = numbered[:_MOST_NUMBERS]
-    day = _DAY.search(f"{article.title}. {lead}")
+    beginning = f"{article.title}. {lead}"
+    day, early = _DAY.search(beginning), dates(beginning)
+    opened = len(title) + len(terms(text[slice(*spans[0])], language)) if spans else len(title)
     return Features(
         rarity=kept,
         counts={term: count for term, count in counts.items() if count > 1 and term in kept},
@@ -168,6 +194,9 @@ def features(article: Article, *, rarity: Callable[[str], float]) -> Features:
         numbers={number.key: round(_weight(number, rarity), 2) for number in weighed},
         counted=tuple(dict.fromkeys(f"{n.key} {n.unit}" for n in weighed if n.unit and rarity(n.unit) > _RARE_ENOUGH)),
         day=day[1].lower() if day else "",
+        dates=tuple(dict.fromkeys(early + dates(text))),
+        lead_dates=len(set(early)),
+        opening=len({term for term in (title + body[:LEAD_WORDS])[:opened] if term in kept}),
         words=len(title) + len(body),
         said=statements(article.title, text, language, spans=spans, numbered=numbered),
         shingles=shingles(body),
@@ -232,6 +261,9 @@ def _worked_out(f: Features) -> dict[str, Any]:
         "lead_name_weights": _shares({sound[name]: rarity[name] ** 2 for name in f.lead_names}),
         "title_name_weights": _shares({sound[name]: rarity[name] ** 2 for name in f.names if name in title}),
         "top_name_weights": _shares({sound[name]: salience[name] for name in salient}),
+        "opening_weights": _shares({term: rarity[term] ** 2 for term in f.lead[: f.opening] if term not in sound}),
+        "lead_terms": frozenset(f.lead),
+        "acts": frozenset(f.said.acts),
         "copied": hashes(f.shingles),
     }
 

@@ -1,6 +1,6 @@
 """Which of a few articles belong together, whatever the order in which they came.
 
-Average and best linkage over all pairs of two groups speak together (``Model.score``). One pair says little: a report
+Average and best linkage over all pairs of two groups speak together (``Model.decide``). One pair says little: a report
 and a portrait of the same event may share no more than two look-alike events do. Groups say much more, so the articles
 of stories that are near each other are grouped anew whenever one is added.
 """
@@ -36,10 +36,10 @@ def groups(articles: Sequence[Features], model: Model) -> list[list[int]]:
     """
     members = {place: [place] for place in range(len(articles))}
     blocks = {(a, b): Block.of(compare(articles[a], articles[b])) for b in range(len(articles)) for a in range(b)}
-    scores = {pair: model.score(block) for pair, block in blocks.items()}
+    scores = {pair: model.decide(block) for pair, block in blocks.items()}
     while scores:
         (a, b), best = max(scores.items(), key=lambda item: (item[1], -item[0][0], -item[0][1]))
-        if best < model.join:
+        if best < model.regroup:
             break
         members[a] = sorted(members[a] + members.pop(b))
         del blocks[a, b], scores[a, b]
@@ -47,7 +47,7 @@ def groups(articles: Sequence[Features], model: Model) -> list[list[int]]:
             joined = _ordered(blocks, a, other).below(_ordered(blocks, b, other))
             pair = (a, other) if a < other else (other, a)
             blocks[pair] = joined if a < other else joined.turned()
-            scores[pair] = model.score(joined)
+            scores[pair] = model.decide(joined)
             gone = (b, other) if b < other else (other, b)
             del blocks[gone], scores[gone]
     return [members[place] for place in sorted(members)]

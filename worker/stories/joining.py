@@ -3,9 +3,9 @@
 An article is compared to every member of the stories near in time. Where it is plain to which one it belongs it joins
 that one. Where it is not, the articles of all stories that it resembles are grouped anew, so that what was put together
 or kept apart for want of a third report is mended as soon as that comes, and the stories do not depend on the order of
-arrival: stories become one, or an article leaves the story it was taken into. Of 78 labelled events, most of them with
-a look-alike in the same stream, a rule without a second look reaches a B-cubed F1 of .87 in cross-validation, and this
-.93.
+arrival: stories become one, or an article leaves the story it was taken into. That is decided by weights learned from
+such decisions (``Model.decide``), which are the hard ones: of 78 labelled events, most of them with a look-alike in the
+same stream, they raise the B-cubed F1 in cross-validation from .90 to .95.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ class _Placed:
 
     def _placed(self, near: Sequence[Story], parts: Sequence[Sequence[Member]], best: float) -> Joined:
         """Return the article joined to the first of ``parts``, each of which has become a story."""
-        own, *others = _homes(near, parts)
+        own, *others = _homes(near, parts, self.article.id)
         kept, before = {own.id, *(story.id for story in others)}, {story.id: story for story in near}
         return replace(
             self.joined(own, probability(best)),
@@ -211,10 +211,11 @@ def _by_age(stories: Iterable[Story]) -> list[Story]:
     return sorted(stories, key=lambda story: (story.first_at, story.id))
 
 
-def _homes(near: Sequence[Story], parts: Sequence[Sequence[Member]]) -> list[Story]:
+def _homes(near: Sequence[Story], parts: Sequence[Sequence[Member]], added: str) -> list[Story]:
     """Return a story for each part: the oldest whose first article it holds, else one that it has come from, else new.
 
-    Only the first part, which the new article has joined, may make one story of several: the others keep them apart.
+    ``added`` is the id of the article that has come. Only the first part, which it has joined, may make one story of
+    several: the others keep them apart.
     """
     by_age = _by_age(near)
     firsts = {_first(story.members).article_id: story for story in by_age}
@@ -228,7 +229,7 @@ def _homes(near: Sequence[Story], parts: Sequence[Sequence[Member]]) -> list[Sto
     stories = []
     for part, home in zip(apart, homes, strict=True):
         left = [of[m.article_id] for m in part if of[m.article_id].id not in taken]
-        chosen = home or (left[0] if left else _new(part))
+        chosen = home or (left[0] if left else _new(part, added))
         taken.add(chosen.id)
         stories.append(_with(chosen, part))
     return stories
@@ -242,11 +243,12 @@ def _kept_apart(part: Sequence[Member], firsts: Mapping[str, Story], of: Mapping
     return [rest, *leaving.values()]
 
 
-def _new(part: Sequence[Member]) -> Story:
+def _new(part: Sequence[Member], added: str) -> Story:
     first = min(part, key=_order)
     at = first.published_at
-    # The article may have opened a story before, which is another by now: then its id is taken.
-    return Story(id=story_id(f"{first.article_id}\x1fapart"), first_at=at, newest_at=at, members=())
+    # The article may have opened stories before that are others by now, whose ids are taken: it was put by itself then
+    # because of other articles.
+    return Story(id=story_id(f"{first.article_id}\x1fapart\x1f{added}"), first_at=at, newest_at=at, members=())
 
 
 def _with(story: Story, members: Iterable[Member]) -> Story:

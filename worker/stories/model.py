@@ -18,8 +18,8 @@ STRANGERS = -8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
-    """Weights that make one score of how alike the articles of two groups are, and what the scores mean.
+class Weights:
+    """What makes one score of how alike the articles of two groups are.
 
     Scores are logits: at 0 it is even whether two groups are about one event, at 2 seven to one.
     """
@@ -32,12 +32,35 @@ class Model:
     pairs: float
     smaller: float
     bias: float
+
+    def score(self, group: Block) -> float:
+        """Return the score of all pairs between two groups of articles."""
+        count = group.rows * group.columns
+        found = (
+            self.bias + self.pairs * math.sqrt(min(count, 9)) / 3 + self.smaller * min(group.rows, group.columns, 3) / 3
+        )
+        greatest: float = sum(map(operator.mul, self.greatest, group.greatest))
+        mean: float = sum(map(operator.mul, self.mean, group.total)) / count
+        return found + greatest + mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """Weights, and what the scores mean."""
+
+    #: Learned from groups as chance brings them, of articles of every kind.
+    alike: Weights
+    #: Learned from what is decided when articles are grouped anew: between look-alikes, most of the time.
+    together: Weights
     #: The least that two groups must share: greatest cosine of leads, and of names with content, in sum. Long articles
     #: have many words in common whatever they are about, and what was learned from short ones does not hold for them.
     floor: float
     #: Groups with this score are one story, and stories with that one are looked at together.
     join: float
     near: float
+    #: The score from which what is looked at together is one story, and how alike it must be besides.
+    regroup: float
+    least: float
     #: An older story with this score is the one before.
     link: float
     #: Share of shingles from which a text is a copy.
@@ -47,16 +70,14 @@ class Model:
     develops: float
 
     def score(self, group: Block) -> float:
-        """Return the score of all pairs between two groups of articles."""
+        """Return how alike two groups of articles are."""
         if group.greatest[_LEAD] + group.greatest[_BOTH] < self.floor:
             return STRANGERS
-        count = group.rows * group.columns
-        found = (
-            self.bias + self.pairs * math.sqrt(min(count, 9)) / 3 + self.smaller * min(group.rows, group.columns, 3) / 3
-        )
-        greatest: float = sum(map(operator.mul, self.greatest, group.greatest))
-        mean: float = sum(map(operator.mul, self.mean, group.total)) / count
-        return found + greatest + mean
+        return self.alike.score(group)
+
+    def decide(self, group: Block) -> float:
+        """Return the score by which two groups become one, or not, when they are looked at together."""
+        return STRANGERS if self.score(group) < self.least else self.together.score(group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +124,20 @@ def parse(values: Mapping[str, Any]) -> Model:
     Raises:
         ValueError: the weights are those of other figures than this version compares by; train anew.
     """
+    alike, together = _weights(values["alike"]), _weights(values["together"])
+    rest: dict[str, Any] = {name: values[name] for name in _CHOSEN}
+    return Model(alike=alike, together=together, **rest, development=values["development"])
+
+
+_CHOSEN = ("floor", "join", "near", "regroup", "least", "link", "copy", "develops")
+
+
+def _weights(values: Mapping[str, Any]) -> Weights:
     learned = values["likeness"]
     if tuple(learned) != Likeness._fields:
         raise ValueError(
             "weights.json is of another version of worker.stories.comparing: python -m worker.training.stories"
         )
-    weights = {name: tuple(learned[figure][name] for figure in learned) for name in ("greatest", "mean")}
-    rest: dict[str, Any] = {
-        name: values[name] for name in ("pairs", "smaller", "bias", "floor", "join", "near", "link", "copy", "develops")
-    }
-    return Model(greatest=weights["greatest"], mean=weights["mean"], development=values["development"], **rest)
+    greatest, mean = (tuple(learned[figure][name] for figure in learned) for name in ("greatest", "mean"))
+    sizes = {name: values[name] for name in ("pairs", "smaller", "bias")}
+    return Weights(greatest=greatest, mean=mean, **sizes)
