@@ -6,9 +6,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
+
+from tests.long import LONG
 
 if TYPE_CHECKING:  # the subjects' tests come by here, too, and need no database
     from worker.ledger.engine import Ledger
+
+
+# Every run looks elsewhere. No law is about time: the machine may be busy with other tests.
+settings.register_profile("wirewatch", max_examples=200 if LONG else 50, deadline=None)
+settings.load_profile("wirewatch")
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +35,8 @@ def postgres_ledger(_server: Ledger) -> Ledger:
     """Give an empty ledger in a PostgreSQL server of the tests' own."""
     from worker.ledger.tables import metadata
 
+    # What connections remember of an earlier ledger goes with them.
+    _server.close()
     with _server.write() as t:
         for table in metadata.sorted_tables:
             t.execute(table.delete())
