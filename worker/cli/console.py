@@ -63,12 +63,17 @@ def serve(place: Place, *, greet: bool = False) -> int:
 
     made, address = _made(place)
     if greet:
-        host = f"[{address.host}]" if ":" in address.host else address.host
-        say(f"console: http://{host}:{address.port}/; Ctrl-C stops", err=True)
+        say(f"console: {address_of(address)}; Ctrl-C stops", err=True)
     code = server.serve(made, host=address.host, port=address.port)
     if code:
         _taken(address)
     return code
+
+
+def address_of(console: Console) -> str:
+    """Return where a browser finds the console, on this machine."""
+    host = f"[{console.host}]" if ":" in console.host else console.host
+    return f"http://{host}:{console.port}/"
 
 
 def beside(place: Place) -> AbstractContextManager[None]:

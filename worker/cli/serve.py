@@ -50,7 +50,7 @@ def run(*, watch: bool, single_process: bool) -> int:
         started = [parts.server(place)] if embedded else []
         settings = parts.begin(place)
         started += [parts.scheduler(), *parts.workers(settings.service.workers), parts.console(lambda: serve(place))]
-        return parts.supervise(started, place, watch=watch, greet=lambda: _greet(settings))
+        return parts.supervise(started, place, watch=watch, greet=lambda: _with_console(settings))
 
 
 @click.command()
@@ -136,8 +136,14 @@ def _several(place: Place) -> Settings:
     return settings
 
 
-def _greet(settings: Settings) -> None:
-    say(f"{len(settings.feeds)} feeds, {len(settings.topics)} topics; Ctrl-C stops", err=True)
+def _greet(settings: Settings, *, shown: str = "") -> None:
+    say(f"{len(settings.feeds)} feeds, {len(settings.topics)} topics;{shown} Ctrl-C stops", err=True)
+
+
+def _with_console(settings: Settings) -> None:
+    from worker.cli.console import address_of
+
+    _greet(settings, shown=f" console at {address_of(settings.service.console)};")
 
 
 def _single(place: Place, settings: Settings, *, watch: bool) -> int:
@@ -155,6 +161,6 @@ def _single(place: Place, settings: Settings, *, watch: bool) -> int:
     signal.signal(signal.SIGHUP, reloader.ask)
     parts.begin(place)
     with console.beside(place):
-        _greet(settings)
+        _with_console(settings)
         serve(place, screen=sys.stdout, stop=stop, reloader=reloader)
     return 0
