@@ -115,6 +115,10 @@ def test_open_work_of_a_canary_is_not_forgotten(watched: House) -> None:
     with watched.p.ledger.write() as t:
         assert canary.forget(t, before=at(60)) == 0
     assert [outcome.reason for outcome in watched.read(NOON)][-1] is Reason.PAGE
+    with watched.p.ledger.write() as t:
+        assert canary.forget(t, before=at(60)) == 0
+    watched.deliver(NOON)
+    assert arrived(watched) == NOON
 
 
 def test_one_that_stays_away_is_an_alarm(watched: House) -> None:

@@ -66,8 +66,8 @@ def channels_with_canary(settings: Settings, channels: Mapping[str, Channel]) ->
     return {**channels, CANARY: NullChannel(CANARY)} if settings.service.heartbeat.url else dict(channels)
 
 
-def heartbeat(service: Service) -> Heartbeat | None:
-    """Return what says that all is well; ``None`` when nobody wants to hear it.
+def heartbeat(service: Service) -> Heartbeat:
+    """Return what says that all is well; there must be an address of somebody who wants to hear it.
 
     Raises:
         ConfigError: the address cannot be asked.
@@ -75,8 +75,6 @@ def heartbeat(service: Service) -> Heartbeat | None:
     from worker.web.connections import CheckedTransport  # noqa: PLC0415 - dear
 
     url = service.heartbeat.url
-    if not url:
-        return None
     place = urlsplit(url)
     # The operator's own choice, as channels are: a watchdog in the same house is a good one.
     network = Network(allow_private=True, allow_ports=(place.port or _PORTS[place.scheme],))

@@ -38,6 +38,7 @@ class Line:
     Every request has a connection of its own: one that had been kept could be closed by the receiver at the very moment
     of our writing, and leave us in doubt. No redirect is followed. ``says`` gives an error's text the name of the
     channel; no error names more of an address than its host.
+    ``doubt`` follows where a request may have arrived and nobody has answered.
     """
 
     def __init__(
@@ -47,9 +48,10 @@ class Line:
         says: Callable[[str], str],
         user_agent: str = "wirewatch",
         deadline: float = DEADLINE,
+        doubt: str = "; the alert may have arrived",
     ) -> None:
         self._transport = transport
-        self._says = says
+        self._says, self._doubt = says, doubt
         # Answers are asked for as they are: what is not packed cannot be a bomb.
         self._headers = {
             "user-agent": user_agent,
@@ -86,9 +88,9 @@ class Line:
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Retryable(self._says(f"no connection ({str(error) or type(error).__name__})")) from error
         except httpx.TimeoutException:
-            raise Doubtful(self._says("no answer in time; the alert may have arrived")) from None
+            raise Doubtful(self._says(f"no answer in time{self._doubt}")) from None
         except Exception as error:  # noqa: BLE001 - whatever it is, something may have been written
-            lost = f"the connection was lost before an answer came ({type(error).__name__}); the alert may have arrived"
+            lost = f"the connection was lost before an answer came ({type(error).__name__}){self._doubt}"
             # What it says may quote the receiver, which has been told our address.
             raise Doubtful(self._says(lost)) from None
         return Answer(status=answer.status_code, headers=answer.headers, body=_body(answer, limit))

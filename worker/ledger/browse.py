@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, ColumnElement, Row, func, select, tuple_, typ
 from worker.ledger import stories
 from worker.ledger.article_rows import article_from_row
 from worker.ledger.engine import Transaction
-from worker.ledger.entries import evidence_from_json
+from worker.ledger.entries import evidence_from_json, match_from_row
 from worker.ledger.tables import (
     DEAD,
     DONE,
@@ -30,7 +30,7 @@ from worker.ledger.tables import (
     member,
     story,
 )
-from worker.model import Article, Evidence, Match, Reason, Role
+from worker.model import Article, Evidence, Match, Role
 
 #: Stories on one page.
 PAGE: Final = 30
@@ -277,16 +277,7 @@ def matches(t: Transaction, article_ids: Sequence[str]) -> dict[str, tuple[Match
     found: defaultdict[str, dict[str, Match]] = defaultdict(dict)
     query = select(match).where(match.c.article_id.in_(article_ids)).order_by(match.c.matched_at)
     for row in t.execute(query):
-        found[row.article_id][row.topic_id] = Match(
-            article_id=row.article_id,
-            topic_id=row.topic_id,
-            topic_version=row.topic_version,
-            reason=Reason.MATCHED,
-            score=row.score,
-            by=row.by,
-            evidence=evidence_from_json(row.evidence),
-            clause=row.clause,
-        )
+        found[row.article_id][row.topic_id] = match_from_row(row)
     return {article_id: tuple(by_topic.values()) for article_id, by_topic in found.items()}
 
 

@@ -39,7 +39,9 @@ def arrived_at(t: Transaction) -> datetime | None:
 
 def forget(t: Transaction, *, before: datetime) -> int:
     """Erase what canaries found before a time have left behind, and return how many went. Open work stays."""
+    waiting = select(alert.c.article_id).where(alert.c.channel_id == CANARY, alert.c.work == OPEN)
     old = (entry.c.feed_id == CANARY) & (entry.c.first_seen_at < before) & (entry.c.work != OPEN)
+    old &= func.coalesce(entry.c.article_id, "").not_in(waiting)
     rows = t.execute(select(entry.c.id, entry.c.article_id).where(old).order_by(entry.c.id).limit(_BATCH)).all()
     ids, articles = [row.id for row in rows], [row.article_id for row in rows if row.article_id]
     stories = _column(t, member.c.story_id, member.c.article_id.in_(articles))

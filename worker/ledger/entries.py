@@ -294,6 +294,20 @@ def evidence_from_json(values: Iterable[dict[str, Any]]) -> tuple[Evidence, ...]
     return tuple(Evidence(**value) for value in values)
 
 
+def match_from_row(row: Row[Any]) -> Match:
+    """Return the match of a row of ``match``."""
+    return Match(
+        article_id=row.article_id,
+        topic_id=row.topic_id,
+        topic_version=row.topic_version,
+        reason=Reason.MATCHED,
+        score=row.score,
+        by=row.by,
+        evidence=evidence_from_json(row.evidence),
+        clause=row.clause,
+    )
+
+
 def reopen(t: Transaction, entry_id: int, *, now: datetime) -> bool:
     """Have an entry tried again from its first attempt; ``False`` when there is no such entry."""
     changed = t.execute(

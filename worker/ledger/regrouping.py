@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Row, bindparam, select, update
 
 from worker.ledger import postings, stories, tallies
 from worker.ledger.engine import Transaction
-from worker.ledger.entries import evidence_from_json
+from worker.ledger.entries import match_from_row
 from worker.ledger.inserts import insert_new
 from worker.ledger.tables import DONE, GATHERED, OFF, OPEN, UNKNOWN, alert, decision, match, member, story
 from worker.model import Match, Reason, Role, Story
@@ -90,23 +90,10 @@ def untold(t: Transaction, story_ids: Iterable[str]) -> list[Match]:
         return []
     first: dict[tuple[str, str], Match] = {}
     for row in t.execute(_matches(), wanted):
-        first.setdefault((row.story_id, row.topic_id), _match(row))
+        first.setdefault((row.story_id, row.topic_id), match_from_row(row))
     for row in t.execute(_told_of(), wanted):
         first.pop((row.story_id, row.topic_id), None)
     return list(first.values())
-
-
-def _match(row: Row[Any]) -> Match:
-    return Match(
-        article_id=row.article_id,
-        topic_id=row.topic_id,
-        topic_version=row.topic_version,
-        reason=Reason.MATCHED,
-        score=row.score,
-        by=row.by,
-        evidence=evidence_from_json(row.evidence),
-        clause=row.clause,
-    )
 
 
 def _move_alerts(t: Transaction, moves: Moves) -> None:

@@ -98,7 +98,8 @@ def put_in_force(ledger: Ledger, place: Place, *, now: datetime) -> tuple[Settin
     # Better no service, or the last configuration, than one that swallows alerts.
     build.live_channels(taken.settings, screen=sys.stdout)
     settings = with_canary(taken.settings)
-    heartbeat(settings.service)
+    if settings.service.heartbeat.url:
+        heartbeat(settings.service)
     with ledger.write() as t:
         feeds.sync(t, settings.feeds, now=now)
         generation = snapshots.keep(t, topics=taken.settings.topics, files=taken.files, now=now)

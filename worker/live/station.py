@@ -41,6 +41,8 @@ ROUND: Final = timedelta(seconds=20)
 _SWEEP_EVERY, _SWEEP_AGAIN = timedelta(hours=6), timedelta(seconds=15)
 #: How soon the heartbeat's address is called again at the earliest.
 _BEAT: Final = timedelta(seconds=15)
+#: A canary that came through longer ago than so many should have come is not called for any more.
+_STALE: Final = 3
 #: Seconds without a turn after which a flow hangs: as long as a lease.
 _HANGS: Final = 120.0
 #: Seconds between two looks at a flow.
@@ -304,21 +306,23 @@ class Housekeeping:
         _log.info("sweep %s", " ".join(f"{name}={count}" for name, count in erased.items()))
 
     def beat(self, service: Service) -> None:
-        """Call the heartbeat's address, once for each canary that has come through."""
-        heart = heartbeat(service)
-        if heart is None:
+        """Call the heartbeat's address, once for each canary that has come through of late."""
+        every, now = service.heartbeat.every, self._clock()
+        if not service.heartbeat.url:
             return
-        now = self._clock()
         with self._ledger.write() as t:
             arrived, last = canary.arrived_at(t), progress.read(t).get("heartbeat")
-            if arrived is None or (last is not None and (last.detail == arrived.isoformat() or now - last.at < _BEAT)):
+            # One whose call has failed for long says nothing of the present.
+            if arrived is None or now - arrived > _STALE * every:
+                return
+            if last is not None and (last.detail == arrived.isoformat() or now - last.at < _BEAT):
                 return
             # Before the call, so that of several that tick only one makes it.
             progress.note(t, "heartbeat", now=now, detail="called")
-        failed = heart.ping()
+        failed = heartbeat(service).ping()
         with self._ledger.write() as t:
             progress.note(t, "heartbeat", now=now, detail=failed or arrived.isoformat())
-            canary.forget(t, before=arrived - 2 * service.heartbeat.every)
+            canary.forget(t, before=arrived - 2 * every)
         if failed:
             _log.error("%s; it is called again in %.0f s", failed, _BEAT.total_seconds())
 
