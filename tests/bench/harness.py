@@ -1,17 +1,26 @@
-"""Measuring fairly: rounds in turn, CPU time, medians and spread."""
+"""Measuring fairly: rounds in turn, CPU time of all the processes that work, medians and spread.
+
+A comparison is a module of this folder with a function ``rows(rounds, ...)`` that yields ``Row``. A row has one figure
+that is compared with one goal; where two things are wanted of a measurement, there are two rows. All times are CPU
+times unless the row says otherwise: a shared machine takes the wall's.
+"""
 
 from __future__ import annotations
 
 import gc
 import statistics
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import psutil
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """CPU seconds of one contestant over all rounds."""
+    """CPU seconds of one contestant, a number for each round."""
 
     name: str
     rounds: tuple[float, ...]
@@ -21,30 +30,135 @@ class Figure:
         """The middle round."""
         return statistics.median(self.rounds)
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A figure of several rounds: the least, the middle and the greatest."""
+
+    least: float
+    median: float
+    greatest: float
+
+    def overlaps(self, other: Span) -> bool:
+        """Return whether a value of one may be a value of the other."""
+        return self.least <= other.greatest and other.least <= self.greatest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One figure of a comparison."""
+
+    #: Name of the comparison (``make bench ONLY=name``), set by ``run.py``.
+    comparison: str = ""
+    #: What was measured, in words and sizes; it does not change from run to run.
+    what: str
+    #: The figure that the goal is about.
+    value: Span
+    #: ``x`` for a ratio, else what the figure counts.
+    unit: str
+    goal: float | None = None
+    #: Whether the goal is the most or the least that the figure may be.
+    wanted: Literal["most", "least"] = "most"
+    #: What else was seen: figures behind the ratio, percentiles, memory.
+    beside: Mapping[str, Any] = field(default_factory=dict)
+
     @property
-    def spread(self) -> float:
-        """The share by which the slowest round lies above the fastest."""
-        return max(self.rounds) / min(self.rounds) - 1
+    def is_met(self) -> bool | None:
+        """Whether the median meets the goal; ``None`` where there is none."""
+        if self.goal is None:
+            return None
+        return self.value.median <= self.goal if self.wanted == "most" else self.value.median >= self.goal
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row for a JSON line, with ``met``; ``read_row`` gives it back."""
+        return asdict(self) | {"met": self.is_met}
 
 
-def compare(contestants: Mapping[str, Callable[[], object]], *, rounds: int) -> dict[str, Figure]:
-    """Run every contestant once to warm up, then in turn, and return the CPU time of each.
+def read_row(data: Mapping[str, Any]) -> Row:
+    """Return a row from what ``Row.to_json`` returned."""
+    kept = {name: value for name, value in data.items() if name != "met"}
+    return Row(**kept | {"value": Span(**data["value"])})
 
-    In turn, because the speed of a shared machine drifts; CPU time, because others take the wall's.
+
+def compare(
+    contestants: Mapping[str, Callable[[], float | None]], *, rounds: int, warm_up: int = 1
+) -> dict[str, Figure]:
+    """Let every contestant run in turn, ``rounds`` times after ``warm_up``, and return the CPU time of each.
+
+    In turn, because the speed of a shared machine drifts, and each round in the other order than the one before. A
+    contestant that returns a number has measured itself, in CPU seconds, as one must that works in other processes
+    (``Processes``); of the others the CPU time of this process is taken.
     """
-    for work in contestants.values():
-        work()
+    for _ in range(warm_up):
+        for work in contestants.values():
+            work()
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(rounds):
-        for name, work in contestants.items():
+    for number in range(rounds):
+        order = list(contestants.items())
+        for name, work in reversed(order) if number % 2 else order:
             gc.collect()
             began = time.process_time()
-            work()
-            seconds[name].append(time.process_time() - began)
+            own = work()
+            seconds[name].append(time.process_time() - began if own is None else own)
     return {name: Figure(name=name, rounds=tuple(values)) for name, values in seconds.items()}
 
 
-def ratios(a: Figure, b: Figure) -> tuple[float, float, float]:
-    """Return the least, the median and the greatest ratio of two contestants, round by round."""
-    pairs = [x / y for x, y in zip(a.rounds, b.rounds, strict=True)]
-    return min(pairs), statistics.median(pairs), max(pairs)
+def span(values: Iterable[float]) -> Span:
+    """Return the span of at least one value."""
+    listed = list(values)
+    return Span(least=min(listed), median=statistics.median(listed), greatest=max(listed))
+
+
+def ratio(a: Figure, b: Figure) -> Span:
+    """Return how many times the cost of ``b`` the cost of ``a`` is, round by round."""
+    return span(x / y for x, y in zip(a.rounds, b.rounds, strict=True))
+
+
+def per_second(a: Figure, count: int) -> Span:
+    """Return how many of ``count`` things done in a round a CPU second does."""
+    return span(count / seconds for seconds in a.rounds)
+
+
+def milliseconds(a: Figure, count: int) -> Span:
+    """Return the CPU milliseconds of each of ``count`` things done in a round."""
+    return span(seconds * 1000 / count for seconds in a.rounds)
+
+
+class Processes:
+    """The CPU time of processes with all that they started, ended children included.
+
+    Linux counts it in steps of 10 ms a process, so that a measurement should take a second or more.
+    """
+
+    def __init__(self, *roots: int) -> None:
+        """Watch the trees of processes with these ids."""
+        self._roots = [psutil.Process(pid) for pid in roots]
+
+    def seconds(self) -> float:
+        """Return the CPU seconds that the trees have used so far."""
+        return sum(_used(process) for process in self._all())
+
+    def resident(self) -> dict[int, int]:
+        """Return the resident memory of each process in bytes, by its id."""
+        found = {}
+        for process in self._all():
+            with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                found[process.pid] = process.memory_info().rss
+        return found
+
+    def _all(self) -> list[psutil.Process]:
+        every = {process.pid: process for root in self._roots for process in [root, *_children(root)]}
+        return list(every.values())
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return process.children(recursive=True)
+    return []
+
+
+def _used(process: psutil.Process) -> float:
+    # Times of children are added to their parent's when it has waited for them, and not before.
+    with suppress(psutil.NoSuchProcess):
+        return float(sum(process.cpu_times()[:4]))
+    return 0.0

@@ -1,44 +1,108 @@
-"""`make bench`: the comparisons, as a table and as JSON lines. `make bench ONLY=name` runs one."""
+"""`make bench`: every comparison, as a table. `make bench ONLY=name` runs one.
+
+OUT=FILE writes the rows as JSON lines as well; AGAINST=FILE reads such rows of an earlier run and says of each whether
+the two agree, that is, whether what the rounds of one came to overlaps with what those of the other did.
+"""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import json
+import os
 import platform
 import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-NAMES = ("article_path", "percolator", "ledger_rates", "polling", "web", "scheduling", "stories", "console")
+from tests.bench.harness import Row, read_row
+
+#: Comparisons in the order in which they run, and the rounds of each unless ``--rounds`` says how many.
+NAMES = {
+    "article_path": 5,
+    "percolator": 5,
+    "ledger_rates": 5,
+    "polling": 5,
+    "web": 5,
+    "scheduling": 5,
+    "stories": 5,
+    "console": 5,
+}
 
 
 def main() -> None:
     """Run the comparisons that were asked for and print their rows."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=NAMES, help="run this comparison alone")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of each comparison (default 5)")
-    parser.add_argument("--pages", type=Path, help="directory of .html or .html.gz pages for article_path")
-    parser.add_argument("--json", action="store_true", help="JSON lines in place of the table")
-    asked = parser.parse_args()
-    print(
-        f"# {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, Python {platform.python_version()}, CPU time, medians"
-    )
+    asked = _arguments()
+    before = _earlier(asked.against) if asked.against else {}
+    print(headline(), flush=True)
+    began = time.monotonic()
     for name in [asked.only] if asked.only else NAMES:
-        module = importlib.import_module(f"tests.bench.{name}")
-        extra = {"pages_dir": asked.pages} if name == "article_path" else {}
-        for row in module.rows(asked.rounds, **extra):
-            print(json.dumps(row) if asked.json else line(row), flush=True)
+        for row in _rows(name, asked):
+            if asked.out:
+                with asked.out.open("a", encoding="utf-8") as out:
+                    out.write(json.dumps(row.to_json()) + "\n")
+            print(json.dumps(row.to_json()) if asked.json else line(row, before.get(row.what)), flush=True)
+    print(f"# {time.monotonic() - began:.0f} s", file=sys.stderr)
 
 
-def line(row: dict[str, Any]) -> str:
-    """Return a row for people."""
-    what = row.get("what", f"percolator against the naive loop, {row.get('topics')} topics, {row.get('words')} words")
-    figures = "  ".join(f"{key} {value}" for key, value in row.items() if key not in {"what", "topics", "words"})
-    return f"{what}\n    {figures}"
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=list(NAMES), help="run this comparison alone")
+    parser.add_argument("--rounds", type=int, help="rounds of each comparison (default: 3 to 7, as each needs)")
+    parser.add_argument("--pages", type=Path, help="directory of .html or .html.gz pages in place of made ones")
+    parser.add_argument("--json", action="store_true", help="JSON lines in place of the table")
+    parser.add_argument("--out", type=Path, help="file that the JSON lines are added to as well")
+    parser.add_argument("--against", type=Path, help="JSON lines of an earlier run to be compared with")
+    return parser.parse_args()
+
+
+def _rows(name: str, asked: argparse.Namespace) -> Iterable[Row]:
+    module = importlib.import_module(f"tests.bench.{name}")
+    extra = {"pages_dir": asked.pages} if asked.pages and getattr(module, "TAKES_PAGES", False) else {}
+    for row in module.rows(asked.rounds or NAMES[name], **extra):
+        yield replace(row, comparison=name)
+
+
+def _earlier(path: Path) -> Mapping[str, Row]:
+    rows = (read_row(json.loads(text)) for text in path.read_text("utf-8").splitlines())
+    return {row.what: row for row in rows}
+
+
+def headline() -> str:
+    """Return where and when the rows are measured."""
+    return (
+        f"# {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
+        "CPU time of all processes unless wall is said; median (least to greatest of the rounds)"
+    )
+
+
+def line(row: Row, before: Row | None) -> str:
+    """Return a row for people; ``before`` is the same row of another run."""
+    value = row.value
+    goal = {None: "", True: "met", False: "NOT MET"}[row.is_met]
+    if row.goal is not None:
+        goal = f"  goal {'<=' if row.wanted == 'most' else '>='} {number(row.goal)}: {goal}"
+    spread = "" if value.least == value.greatest else f" ({number(value.least)} to {number(value.greatest)})"
+    agreed = ""
+    if before is not None:
+        agreed = "  agrees" if value.overlaps(before.value) else f"  DIFFERS from {number(before.value.median)}"
+    beside = "".join(f"\n      {name}: {shown(found)}" for name, found in row.beside.items())
+    return f"{row.comparison:13} {row.what}\n      {number(value.median)} {row.unit}{spread}{goal}{agreed}{beside}"
+
+
+def number(value: float) -> str:
+    """Return a figure with three places that count, and no more."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def shown(value: object) -> str:
+    """Return something beside a figure as text."""
+    return number(value) if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":
