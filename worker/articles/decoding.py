@@ -44,7 +44,7 @@ _MAGIC = (
     (b"ID3", "a sound"),
 )
 # What a control character is: C0 without tab, line feed, form feed, carriage return and escape (ISO 2022).
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
+_CONTROL = bytes((*range(9), 11, *range(14, 27), *range(28, 32), 127))
 #: Bytes that are looked at to guess an encoding or to tell text from other things.
 _SAMPLE = 50_000
 
@@ -104,7 +104,7 @@ def binary_kind(body: bytes) -> str | None:
     if any(sample.startswith(mark) for mark, _ in _BYTE_ORDER_MARKS) or _utf16_without_mark(sample):
         return None
     # One stray NUL in a page is a mistake of its publisher; one character in fifty is not writing.
-    if len(_CONTROL.findall(sample)) * 50 > len(sample):
+    if (len(sample) - len(sample.translate(None, _CONTROL))) * 50 > len(sample):
         return "binary data"
     return None
 

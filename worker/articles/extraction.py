@@ -26,7 +26,10 @@ _META_CHARSET = re.compile(rb"""<meta[^<>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]
 #: Bytes in which a page must name its encoding. Source: HTML Standard, "determining the character encoding".
 _CHARSET_WITHIN = 1024 * 4
 #: Characters that XML 1.0 (section 2.2) forbids, as they are and by number: the extractor gives up on a page with one.
-_NO_TEXT = tuple(chr(code) for code in (*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF))
+_CONTROLS = (*range(9), 11, 12, *range(14, 32))
+_NO_CHARACTERS = ("\ufffe", "\uffff")
+_NO_TEXT = (*map(chr, _CONTROLS), *_NO_CHARACTERS)
+_CONTROL_BYTES = tuple(bytes((code,)) for code in _CONTROLS)
 _NO_TEXT_NUMBER = re.compile(
     r"&#(?:0*(?:[0-8]|1[124-9]|2[0-9]|3[01])(?![0-9])|[xX]0*(?:[0-8bcefBCEF]|1[0-9a-fA-F]|[fF]{3}[efEF])(?![0-9a-fA-F])"
     r"|0*6553[45](?![0-9]));?"
@@ -115,7 +118,10 @@ def shorten(text: str, limit: int = TEXT_MAX) -> str:
 def _source(html: bytes, charset: str | None) -> str:
     declared = _META_CHARSET.search(html[:_CHARSET_WITHIN])
     text = decode(html, charset, declared.group(1).decode("ascii", "replace") if declared else None).text
-    return _without_no_text(text)
+    # Every encoding that pages use writes control characters as ASCII does, or has such bytes in all it writes.
+    if any(code in html for code in _CONTROL_BYTES) or any(code in text for code in _NO_CHARACTERS):
+        text = _without_no_text(text)
+    return _NO_TEXT_NUMBER.sub("", text) if b"&" in html and "&#" in text else text
 
 
 def _without_no_text(text: str) -> str:
@@ -123,7 +129,7 @@ def _without_no_text(text: str) -> str:
     for character in _NO_TEXT:
         if character in text:
             text = text.replace(character, "")
-    return _NO_TEXT_NUMBER.sub("", text) if "&#" in text else text
+    return text
 
 
 def _extract(source: str, *, url: str, language: str | None, title: str) -> Extract | NoText:
