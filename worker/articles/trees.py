@@ -90,7 +90,7 @@ def prune(tree: Any) -> Any:  # noqa: ANN401
 
 @cache
 def _with_marks() -> Any:  # noqa: ANN401
-    from lxml import etree  # noqa: PLC0415 - loaded with the first page
+    from lxml import etree  # type: ignore[import-untyped]  # noqa: PLC0415 - loaded with the first page
 
     return etree.XPath("//*[@role or @hidden or @aria-hidden='true']")
 
@@ -178,7 +178,7 @@ def drop(element: Any) -> None:  # noqa: ANN401
 
 
 def _tree(source: str) -> Any | None:  # noqa: ANN401
-    from lxml import etree, html  # type: ignore[import-untyped]  # noqa: PLC0415 - loaded with the first page
+    from lxml import etree, html  # noqa: PLC0415 - loaded with the first page
 
     parser = html.HTMLParser(encoding="utf-8", collect_ids=False, remove_comments=True, remove_pis=True)
     try:
