@@ -8,6 +8,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 RUN    := $(VENV)/.run-ready
 DEV    := $(VENV)/.dev-ready
+BENCH  := $(VENV)/.bench-ready
 TRAINED := .venv-train
 TRAIN  := $(TRAINED)/.ready
 UV     ?= uv
@@ -40,8 +41,9 @@ format: $(DEV) ## format and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(RUN) ## measure costs as ratios in one run; ONLY=name picks one
-	$(BIN)/python tests/bench/run.py $(if $(ONLY),--only $(ONLY))
+bench: $(BENCH) ## measure costs as ratios in one run; ONLY=name PAGES=DIR OUT=FILE AGAINST=FILE PROFILE=1 ROUNDS=n
+	$(BIN)/python tests/bench/run.py $(if $(ONLY),--only $(ONLY)) $(if $(PAGES),--pages $(PAGES)) $(if $(OUT),--out $(OUT)) \
+	  $(if $(AGAINST),--against $(AGAINST)) $(if $(PROFILE),--profile) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 quality: $(RUN) ## what matching finds and what it costs; EVAL=DIR BACKGROUND=DIR add your own material
 	$(BIN)/python -m tests.quality.report $(if $(EVAL),--eval $(EVAL)) $(if $(BACKGROUND),--background $(BACKGROUND))
@@ -63,6 +65,8 @@ lock: ## resolve the lock files anew (needs uv)
 	  --no-emit-index-url --no-emit-find-links --upgrade pyproject.toml --group build -o requirements.lock
 	$(UV) pip compile --universal --python-version 3.11.2 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links -c requirements.lock --upgrade pyproject.toml --group dev -o requirements-dev.lock
+	$(UV) pip compile --universal --python-version 3.11.2 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links -c requirements-dev.lock --upgrade --group bench -o requirements-bench.lock
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) $(TRAINED) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
@@ -80,6 +84,10 @@ $(RUN): requirements.lock pyproject.toml | $(VENV)/bin/python
 
 $(DEV): requirements-dev.lock $(RUN)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(BENCH): requirements-bench.lock $(DEV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-bench.lock
 	@touch $@
 
 $(TRAIN): requirements.lock worker/training/requirements.txt | $(VENV)/bin/python

@@ -1,7 +1,8 @@
 """`make bench`: every comparison, as a table. `make bench ONLY=name` runs one.
 
 OUT=FILE writes the rows as JSON lines as well; AGAINST=FILE reads such rows of an earlier run and says of each whether
-the two agree, that is, whether what the rounds of one came to overlaps with what those of the other did.
+the two agree, that is, whether what the rounds of one came to overlaps with what those of the other did. PROFILE=1
+shows where the time of this process went, as a tree of calls, after the rows of each comparison.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +27,7 @@ from tests.bench.harness import Row, read_row
 #: Comparisons in the order in which they run, and the rounds of each unless ``--rounds`` says how many.
 NAMES = {
     "article_path": 5,
+    "extraction": 5,
     "percolator": 5,
     "ledger_rates": 5,
     "polling": 5,
@@ -42,11 +45,12 @@ def main() -> None:
     print(headline(), flush=True)
     began = time.monotonic()
     for name in [asked.only] if asked.only else NAMES:
-        for row in _rows(name, asked):
-            if asked.out:
-                with asked.out.open("a", encoding="utf-8") as out:
-                    out.write(json.dumps(row.to_json()) + "\n")
-            print(json.dumps(row.to_json()) if asked.json else line(row, before.get(row.what)), flush=True)
+        with _profiled() if asked.profile else nullcontext():
+            for row in _rows(name, asked):
+                if asked.out:
+                    with asked.out.open("a", encoding="utf-8") as out:
+                        out.write(json.dumps(row.to_json()) + "\n")
+                print(json.dumps(row.to_json()) if asked.json else line(row, before.get(row.what)), flush=True)
     print(f"# {time.monotonic() - began:.0f} s", file=sys.stderr)
 
 
@@ -58,7 +62,19 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="JSON lines in place of the table")
     parser.add_argument("--out", type=Path, help="file that the JSON lines are added to as well")
     parser.add_argument("--against", type=Path, help="JSON lines of an earlier run to be compared with")
+    parser.add_argument("--profile", action="store_true", help="show where the time went as well")
     return parser.parse_args()
+
+
+@contextmanager
+def _profiled() -> Iterator[None]:
+    """Print a profile of the block, by samples of the wall's time, without what took less than a hundredth."""
+    from pyinstrument import Profiler
+
+    profiler = Profiler()
+    with profiler:
+        yield
+    print(profiler.output_text(unicode=True, show_all=True, timeline=False), file=sys.stderr)
 
 
 def _rows(name: str, asked: argparse.Namespace) -> Iterable[Row]:
@@ -76,8 +92,8 @@ def _earlier(path: Path) -> Mapping[str, Row]:
 def headline() -> str:
     """Return where and when the rows are measured."""
     return (
-        f"# {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
-        "CPU time of all processes unless wall is said; median (least to greatest of the rounds)"
+        f"# {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}; CPU time unless wall is said; median (least to greatest of the rounds)"
     )
 
 
