@@ -15,6 +15,10 @@ from typing import Any
 #: Seconds after which a process that should have ended is taken for hanging.
 DEADLINE = 120.0
 ROOT = Path(__file__).parents[1]
+#: The configuration that ships.
+SHIPPED = ROOT / "config"
+#: The same without what asks for meaning: commands that load no models cost a third, and tell the same stories.
+BY_RULE = ROOT / "tests" / "data" / "config" / "rules"
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.preload"])
@@ -57,16 +61,20 @@ class Ended:
     err: str
 
 
-def wirewatch(*args: str | Path, cwd: Path, stdin: str = "", env: Mapping[str, str] | None = None) -> Ended:
-    """Run ``wirewatch`` beside the shipped configuration, unless ``args`` name another, and wait for its end."""
-    return ended(begin(*args, cwd=cwd, stdin=stdin, env=env), cwd)
+def wirewatch(
+    *args: str | Path, cwd: Path, stdin: str = "", env: Mapping[str, str] | None = None, config: Path = BY_RULE
+) -> Ended:
+    """Run ``wirewatch`` beside ``config``, unless ``args`` name another or there is one, and wait for its end."""
+    return ended(begin(*args, cwd=cwd, stdin=stdin, env=env, config=config), cwd)
 
 
-def begin(*args: str | Path, cwd: Path, stdin: str = "", env: Mapping[str, str] | None = None) -> BaseProcess:
+def begin(
+    *args: str | Path, cwd: Path, stdin: str = "", env: Mapping[str, str] | None = None, config: Path = BY_RULE
+) -> BaseProcess:
     """Start ``wirewatch``; ``ended`` waits for it."""
     cwd.mkdir(parents=True, exist_ok=True)
     if not (cwd / "config").exists():
-        (cwd / "config").symlink_to(ROOT / "config")
+        (cwd / "config").symlink_to(config)
     (cwd / "stdin").write_text(stdin, "utf-8")
     for name in ("stdout", "stderr"):
         (cwd / name).unlink(missing_ok=True)

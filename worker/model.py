@@ -164,6 +164,10 @@ class FeedState:
     last_modified: str | None = None
     #: Hash of the last parsed body, so that an unchanged body is not parsed again.
     body_hash: str | None = None
+    #: What the last document showed, so that unchanged items are not parsed again (``worker.feeds.unchanged``), and
+    #: when one was last parsed as a whole.
+    shown: bytes = b""
+    whole_at: datetime | None = None
     #: Weighted count of consecutive failures; a success sets it to 0.
     failures: float = 0.0
     polled_at: datetime | None = None

@@ -66,6 +66,9 @@ _CHALLENGE_WORDS = (
 )
 _CHALLENGE_BYTES = 20_000
 
+#: Until a document is parsed as a whole although little of it has changed.
+_WHOLE_EVERY = timedelta(days=1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
@@ -103,6 +106,15 @@ def request_headers(feed: Feed, state: FeedState, *, now: datetime) -> dict[str,
     return headers | {name.lower(): value for name, value in feed.headers.items()}
 
 
+def shown_before(state: FeedState, now: datetime) -> bytes:
+    """Return what the last document of a feed showed, for the next to be held against.
+
+    It is empty once a day, when the document is to be parsed as a whole: then the ledger learns that its entries are
+    still shown, and a mistake of ours would not last.
+    """
+    return state.shown if state.whole_at is not None and now - state.whole_at < _WHOLE_EVERY else b""
+
+
 def succeeded(
     feed: Feed,
     state: FeedState,
@@ -120,6 +132,8 @@ def succeeded(
     known: int = 0,
     hints: Hints | None = None,
     cut: bool = False,
+    shown: bytes | None = None,
+    whole: bool = True,
 ) -> Poll:
     """Return what a good answer has taught: a 304, an unchanged 200 or a 200 that was parsed.
 
@@ -128,7 +142,8 @@ def succeeded(
     what ``is_conditional`` said of the request. ``new`` are the entries that the feed had not shown before, ``known``
     counts the others, and ``hints`` are the document's (``None``, when none was parsed, keeps those of the last one).
     ``cut`` says that the document's end was missing: its validators and its hash would hide what stood there, so the
-    old ones stay. ``jitter`` is a random number in 0..1.
+    old ones stay. ``shown`` is what is to be remembered of the document (``None``, when none was parsed, keeps what is
+    known), and ``whole`` whether all of it was parsed. ``jitter`` is a random number in 0..1.
     """
     if cut:
         headers, body_hash = {name: headers[name] for name in headers if name not in _VALIDATORS}, None
@@ -165,6 +180,8 @@ def succeeded(
         hints=hints,
         max_age=fresh,
         rhythm=learned,
+        shown=state.shown if shown is None else shown,
+        whole_at=now if shown is not None and whole else state.whole_at,
     )
     return Poll(
         state=replace(good, **_moved(feed, state, polling, url=url, moved=moved)),

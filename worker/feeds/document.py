@@ -16,7 +16,8 @@ from worker.feeds.kinds import Root, binary, no_feed, refused, root
 from worker.feeds.markup import plain
 from worker.feeds.recovery import MAX_ENTRIES, Cleaned, clean, without_forbidden
 from worker.feeds.sitemap import children_of_index, read_sitemap
-from worker.feeds.xml_feed import read_xml
+from worker.feeds.unchanged import Parted, part, remember, remember_rest, without_known
+from worker.feeds.xml_feed import Channel, read_xml
 from worker.model import Entry, Feed, Hints
 
 __all__ = ["MAX_ENTRIES", "Document", "body_hash", "parse", "plain"]
@@ -38,10 +39,17 @@ class Document:
     #: The document ends too early: whoever asks again may get more.
     cut: bool = False
     hints: Hints = field(default_factory=Hints)
+    #: Items that were left out of ``entries``, since the last document showed them just so.
+    unchanged: int = 0
+    #: What is to be remembered of this document for the next (``worker.feeds.unchanged``); empty when nothing is.
+    shown: bytes = b""
 
 
-def parse(body: bytes, *, feed: Feed, headers: Mapping[str, str]) -> Document:
+def parse(body: bytes, *, feed: Feed, headers: Mapping[str, str], shown: bytes = b"") -> Document:
     """Return the entries of a feed document: RSS, Atom, RDF, JSON Feed or a news sitemap.
+
+    With what the last document has ``shown``, items that are unchanged since then are left out where that changes
+    nothing else; without it all are there.
 
     A malformed document is read as far as it goes (``warning`` says what is wrong). Entries that repeat a key are
     one entry. ``headers`` are those of the answer, with names in lower case.
@@ -55,7 +63,7 @@ def parse(body: bytes, *, feed: Feed, headers: Mapping[str, str]) -> Document:
     text, warning = decode(body, content_type=headers.get("content-type", ""))
     text = without_forbidden(text)
     try:
-        document = _parsed(text, feed, headers)
+        document = _parsed(text, feed, headers, shown)
     except Unusable:
         raise
     except Exception as error:  # a feed is anybody's input, and one must not stop the others
@@ -63,23 +71,43 @@ def parse(body: bytes, *, feed: Feed, headers: Mapping[str, str]) -> Document:
     return replace(document, warning="; ".join(filter(None, (warning, document.warning))))
 
 
-def _parsed(text: str, feed: Feed, headers: Mapping[str, str]) -> Document:
+def _parsed(text: str, feed: Feed, headers: Mapping[str, str], shown: bytes) -> Document:
     if text.lstrip("\ufeff \t\r\n")[:1] == "{":
         return _json(text.lstrip("\ufeff"), feed, headers)
     found = root(text)
     if not found.is_feed:
         raise no_feed(text, found, feed)
+    parted = part(text, found, feed)
+    if parted and shown and (document := _changed(parted, found, feed, headers, shown)):
+        return document
     cleaned = clean(f"<rss>{text[found.at :]}</rss>") if found.name in _FRAGMENTS else clean(text, found.at)
     if found.name == "sitemapindex":
         named = " or ".join(children_of_index(cleaned.text)) or "its news sitemap"
         raise refused(feed, f"it is an index of sitemaps: use {named}")
     if found.name == "urlset":
         return _sitemap(cleaned, feed, headers)
-    return _feed(cleaned, found, feed, headers)
-
-
-def _feed(cleaned: Cleaned, found: Root, feed: Feed, headers: Mapping[str, str]) -> Document:
     channel = read_xml(cleaned.text, url=feed.url)
+    document = _feed(cleaned, channel, found, feed, headers)
+    # What had to be mended is read whole the next time, too, so that it is said again.
+    mended = bool(document.warning or document.cut)
+    return document if mended or not parted else replace(document, shown=remember(parted, channel.items, feed))
+
+
+def _changed(parted: Parted, found: Root, feed: Feed, headers: Mapping[str, str], shown: bytes) -> Document | None:
+    """Return what a document shows beside what was ``shown`` before; ``None`` when it is to be read whole."""
+    rest = without_known(parted, shown)
+    if rest is None:
+        return None
+    cleaned = clean(rest.text, found.at)
+    channel = read_xml(cleaned.text, url=feed.url)
+    document = _feed(cleaned, channel, found, feed, headers)
+    memory = remember_rest(parted, rest, channel.items, feed)
+    if memory is None or document.warning or document.cut:
+        return None
+    return replace(document, unchanged=rest.known, shown=memory)
+
+
+def _feed(cleaned: Cleaned, channel: Channel, found: Root, feed: Feed, headers: Mapping[str, str]) -> Document:
     if not channel.version and not channel.items:
         raise refused(feed, f"it has the root element <{found.name}>, but nothing of a feed in it")
     junk = "text before the document" if found.junk else ""

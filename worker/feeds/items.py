@@ -65,6 +65,12 @@ def entries(items: Iterable[Item], *, feed: Feed, home: str, language: str | Non
     return tuple(sorted(made, key=_age))
 
 
+def identities(item: Item, feed: Feed) -> tuple[str, str, str]:
+    """Return the guid, the address and the title of an item, in the forms in which they identify it; empty without."""
+    known = _known(item, feed)
+    return (known.guid, known.link, normal_title(item.title)) if known else ("", "", "")
+
+
 def _keyed(known: list[_Known], homes: set[str]) -> dict[str, _Known]:
     """Return the items by their keys, in the order of the document."""
     barren_guids = _shared((k.guid, k.link) for k in known)

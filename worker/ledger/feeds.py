@@ -20,6 +20,9 @@ from worker.url import host
 #: States in which a feed is not polled any more until a person acts.
 STOPPED = ("gone", "disabled", "merged")
 
+#: Columns that only a poll with a document changes.
+_OF_DOCUMENTS = ("parsed_at", "shown", "whole_at")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Polled:
@@ -121,6 +124,8 @@ def _row(one: Polled) -> tuple[dict[str, Any], datetime | None]:
         "b_work": work,
         "b_due_at": one.next_poll_at,
         "b_parsed_at": parsed_at,
+        "b_shown": one.state.shown,
+        "b_whole_at": one.state.whole_at,
     }
     return columns | known, parsed_at
 
@@ -152,7 +157,7 @@ def _columns(state: FeedState) -> dict[str, Any]:
 @cache
 def _update(*, parsed: bool) -> Any:  # noqa: ANN401 - an UPDATE
     """Return the statement that writes a poll down. Made once: composing it costs more than running it."""
-    names = [*_columns(FeedState(feed_id="")), "host", "work", "due_at", *(["parsed_at"] if parsed else [])]
+    names = [*_columns(FeedState(feed_id="")), "host", "work", "due_at", *(_OF_DOCUMENTS if parsed else [])]
     values = {name: bindparam("b_" + name, type_=feed.c[name].type) for name in names}
     given_back = {"lease_until": None, "lease_token": None, "attempt": 0}
     return update(feed).where(feed.c.id == bindparam("b_id")).values(**values, **given_back)
@@ -226,4 +231,6 @@ def _state(row: Row[Any]) -> FeedState:
         gaps=row.gaps,
         hints=_hints(row.hints),
         rhythm=row.rhythm,
+        shown=row.shown or b"",
+        whole_at=row.whole_at,
     )

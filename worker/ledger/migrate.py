@@ -10,8 +10,10 @@ from worker.errors import LedgerUnusable
 from worker.ledger.connections import READ_ONLY
 
 #: The newest revision in ``migrations/versions``; a test compares them.
-HEAD = "0007"
+HEAD = "0008"
 _SCRIPTS = Path(__file__).with_name("migrations")
+#: What the migrations make of an empty SQLite file, as statements; a test compares both and can write it anew.
+SCHEMA = _SCRIPTS / "sqlite.sql"
 #: The name of the turn on PostgreSQL: a number that only wirewatch uses, the letters "wirewatc".
 _LOCK = 0x7769726577617463
 #: Seconds to wait for another process that migrates.
@@ -42,8 +44,14 @@ def _upgrade(connection: Connection, *, name: str, other: str) -> None:
     current = revision(connection)
     if current == HEAD:  # somebody has done it meanwhile
         return
-    if current is None and set(inspect(connection).get_table_names()) - {"alembic_version"}:
+    tables = set(inspect(connection).get_table_names())
+    if current is None and tables - {"alembic_version"}:
         raise LedgerUnusable(f"{name}: holds the tables of something else; {other}")
+    if not tables and _has_fts5(connection):
+        _make(connection)
+        current = revision(connection)
+        if current == HEAD:  # the statements may be behind while a migration is being written
+            return
     # Alembic is imported only when there is something to do: it costs more than opening the ledger.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
@@ -59,6 +67,20 @@ def _upgrade(connection: Connection, *, name: str, other: str) -> None:
         )
     config.attributes["connection"] = connection
     command.upgrade(config, HEAD)
+
+
+def _has_fts5(connection: Connection) -> bool:
+    """Return whether this is an SQLite with full-text indexes; without them the migrations say what is missing."""
+    if connection.dialect.name != "sqlite":
+        return False
+    asked = "SELECT count(*) FROM pragma_module_list WHERE name = 'fts5'"
+    return connection.exec_driver_sql(asked).scalar_one() > 0
+
+
+def _make(connection: Connection) -> None:
+    """Make all tables of ``HEAD`` in an empty file at once: 10 ms, where Alembic takes 250 to import and 100 to run."""
+    for statement in SCHEMA.read_text("utf-8").split(";\n\n"):
+        connection.exec_driver_sql(statement)
 
 
 def revision(connection: Connection) -> str | None:

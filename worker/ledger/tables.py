@@ -130,8 +130,10 @@ feed = Table(
     Column("gaps", Integer, nullable=False, default=0, server_default="0"),
     Column("hints", JSON, nullable=False, default=dict, server_default="{}"),
     Column("rhythm", JSON, nullable=False, default=dict, server_default="{}"),
-    #: When a document of the feed was last parsed.
+    #: When a document of the feed was last parsed, and what is remembered of it.
     Column("parsed_at", Instant),
+    Column("shown", LargeBinary),
+    Column("whole_at", Instant),
     *_work_columns(),
     *_work_indexes(),
     Index(None, "host"),

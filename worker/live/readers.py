@@ -14,8 +14,8 @@ from worker.stages.pipeline import Readers
 def caged(cage: Cage) -> Readers:
     """Return readers that work in the processes of ``cage``."""
 
-    def read_feed(body: bytes, *, feed: Feed, headers: Mapping[str, str]) -> Document:
-        return cage.call(parse, body, feed=feed, headers=headers)
+    def read_feed(body: bytes, *, feed: Feed, headers: Mapping[str, str], shown: bytes = b"") -> Document:
+        return cage.call(parse, body, feed=feed, headers=headers, shown=shown)
 
     def read_page(
         html: bytes, *, url: str, charset: str | None, language: str | None = None, title: str = ""

@@ -84,14 +84,12 @@ def claim(p: Pipeline, *, now: datetime, limit: int = BATCH) -> tuple[list[Claim
     with p.ledger.write() as t:
         p.must_be_in_force(t)
         claims = feeds.claim(t, now=now, limit=limit)
-    admitted: list[Claimed] = []
-    waiting: list[tuple[Claimed, datetime]] = []
-    for one in claims:
-        later = p.gates.enter(_host(p, one), now=now) if one.id in p.feeds else now + _NOT_OURS
-        if later is None:
-            admitted.append(one)
-        else:
-            waiting.append((one, later))
+    ours = [one for one in claims if one.id in p.feeds]
+    told = zip(ours, p.gates.enter_all([_host(p, one) for one in ours], now=now), strict=True)
+    later = {one.mark: at for one, at in told}
+    admitted = [one for one in ours if later[one.mark] is None]
+    # Those that are not ours know no gate.
+    waiting = [(one, at) for one in claims if (at := later.get(one.mark, now + _NOT_OURS)) is not None]
     if waiting:
         with p.ledger.write() as t:
             feeds.release(t, waiting)
@@ -156,7 +154,8 @@ def ask(p: Pipeline, feed: Feed, one: Claimed, *, now: datetime) -> Asked:
     if found == state.body_hash:
         return replace(asked, body_hash=found)
     try:
-        document = p.readers.feed(response.body, feed=feed, headers=response.headers)
+        before = decisions.shown_before(state, now)
+        document = p.readers.feed(response.body, feed=feed, headers=response.headers, shown=before)
     except (Retryable, Unusable) as error:
         return replace(asked, error=str(error), reason=Reason(error.name or Reason.NOT_A_FEED))
     return replace(asked, body_hash=found, document=document)
@@ -235,6 +234,8 @@ def _settle(t: Transaction, p: Pipeline, one: Asked, now: datetime) -> tuple[Pol
         known=found.known,
         hints=one.document.hints if one.document else None,
         cut=one.document.cut if one.document else False,
+        shown=one.document.shown if one.document else None,
+        whole=one.document is None or not one.document.unchanged,
     )
     poll = _merged(p, feed, poll)
     detail = poll.state.error or ("every entry is new: others may have come and gone unseen" if poll.gap else "")
@@ -244,7 +245,7 @@ def _settle(t: Transaction, p: Pipeline, one: Asked, now: datetime) -> tuple[Pol
 
 
 def _facts(one: Asked, found: Found, poll: Poll) -> dict[str, object]:
-    shown_entries = len(one.document.entries) if one.document else 0
+    shown_entries = len(one.document.entries) + one.document.unchanged if one.document else 0
     facts: dict[str, object] = {"entries": shown_entries, "new": found.news}
     facts |= {name: getattr(found, name) for name in ("edited", "rekeyed") if getattr(found, name)}
     return facts | ({"gap": True} if poll.gap else {})
@@ -289,7 +290,7 @@ def _take_in(t: Transaction, p: Pipeline, state: FeedState, document: Document, 
     return Found(
         new=new,
         news=sum(_is_news(p, state, e, now) for e in recorded),
-        known=len(sorted_out.shown) + len(old),
+        known=len(sorted_out.shown) + len(old) + document.unchanged,
         edited=sum(change.again for change in sorted_out.changed),
         rekeyed=len(old),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -43,8 +44,16 @@ class Gates(Protocol):
         """
         ...
 
+    def enter_all(self, hosts: Sequence[str], *, now: datetime) -> list[datetime | None]:
+        """Ask for a place at each of ``hosts``, one after the other, and return what ``enter`` says to each."""
+        ...
+
     def leave(self, host: str, *, now: datetime, answered: bool) -> None:
         """Give a place back. ``answered`` is false when no answer came: many of those in a row close the gate."""
+        ...
+
+    def flush(self) -> None:
+        """Give back now what was left and may still be kept to be given back together."""
         ...
 
     def hold(self, host: str, *, until: datetime, now: datetime) -> None:
@@ -63,7 +72,14 @@ class OpenGates:
         """Return ``None``."""
         return None
 
+    def enter_all(self, hosts: Sequence[str], *, now: datetime) -> list[datetime | None]:  # noqa: ARG002 - as above
+        """Return ``None`` for each."""
+        return [None] * len(hosts)
+
     def leave(self, host: str, *, now: datetime, answered: bool) -> None:
+        """Do nothing."""
+
+    def flush(self) -> None:
         """Do nothing."""
 
     def hold(self, host: str, *, until: datetime, now: datetime) -> None:
@@ -159,6 +175,13 @@ class LocalGates:
                 gate.entered = now
                 return None
             return gate.promise(opens if opens > now else now + max(gap, BUSY), gap, now)
+
+    def enter_all(self, hosts: Sequence[str], *, now: datetime) -> list[datetime | None]:
+        """See ``Gates.enter_all``."""
+        return [self.enter(host, now=now) for host in hosts]
+
+    def flush(self) -> None:
+        """Do nothing: what is left is given back at once."""
 
     def leave(self, host: str, *, now: datetime, answered: bool) -> None:
         """See ``Gates.leave``; who never entered may leave, too."""
