@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.text import (
-    Wording,
     first_sentences,
     fold,
     folder,
@@ -24,6 +23,7 @@ from worker.text import (
     tokens,
     words,
 )
+from worker.text.sentences import _ABBREVIATION, _is_abbreviation
 from worker.text.spelling import _respelled
 
 _LETTERS = "aAéÉßİıſǅﬁ’'ʼ\u00ad\u200b-‑. !?\n\r\t导弹โลกกำลัง0_१"
@@ -148,16 +148,6 @@ def test_a_text_with_letters_of_its_own_is_left_to_the_slow_way(text: str) -> No
     assert plain(text) is None
 
 
-@given(TEXTS | TEXTS.map(lambda text: text * 12), st.data())
-def test_a_wording_knows_where_its_words_stand(text: str, data: st.DataObject) -> None:
-    """In whatever order they are asked for, and however often they repeat."""
-    wording, found = Wording(text), tokens(text)
-    assert squeezed(wording.words) == squeezed(words(text))
-    for nth in data.draw(st.permutations(range(len(found)))):
-        assert (wording.start(nth), wording.end(nth)) == (found[nth].start, found[nth].end)
-    assert wording.starts == [token.start for token in found]
-
-
 @given(TEXTS, LANGUAGES)
 def test_a_folder_folds(text: str, language: str | None) -> None:
     """The dictionary and the function agree, and squeezing many words is squeezing each."""
@@ -170,6 +160,14 @@ def test_no_word_that_a_rule_changes_is_passed_over(word: str) -> None:
     """The quick look at a word finds every ending and letter on which the rules depend."""
     if spelling(word) == word:
         assert _respelled(word) == word
+
+
+@given(
+    st.lists(st.sampled_from(["approx", "Sept", "Mr", "e.g", "A", "xy", " ", "(", "é", "."]), max_size=5).map("".join)
+)
+def test_no_abbreviation_is_passed_over(before: str) -> None:
+    """The quick look at the last letters before a mark never contradicts the search."""
+    assert _is_abbreviation(f"{before}.") is bool(_ABBREVIATION.search(f"{before}."))
 
 
 @given(TEXTS)

@@ -223,7 +223,7 @@ def test_a_topic_is_woken_by_its_rarest_word_only() -> None:
         frequency=lambda word: 0.4 if word == "common" else 0.001,
     )
     index = percolator._index("en")
-    woken = index.woken({index.lexicon[word] for word in ("common", "rare7")})
+    woken = index.woken(index.read(article(title="common", text="rare7")).atoms)
     assert woken == [sorted(f"t{nth}" for nth in range(50)).index("t7")]
     assert percolator.unindexed == ()
 
@@ -233,8 +233,8 @@ def test_a_phrase_is_filed_under_its_rarest_word() -> None:
     percolator = compile_topics([topic(any=("question of the", "the red line"))])
     index = percolator._index("en")
     assert percolator.unindexed == ()
-    assert index.woken({index.lexicon["the"], index.lexicon["of"]}) == []
-    assert index.woken({index.lexicon["question"]}) == [0]
+    assert index.woken(index.read(article(title="the", text="of")).atoms) == []
+    assert index.woken(index.read(article(title="the", text="question")).atoms) == [0]
 
 
 def test_topics_that_every_article_wakes_are_counted() -> None:

@@ -7,12 +7,10 @@ term wherever they are met: in a topic, in an article, in a story.
 from worker.text.sentences import first_sentences, sentences
 from worker.text.spelling import spelling
 from worker.text.tokens import Token, fold, folder, squeeze, squeezed, stemmer, terms, tokens
-from worker.text.wording import Wording
-from worker.text.words import plain, words
+from worker.text.words import plain, word_pattern, words
 
 __all__ = [
     "Token",
-    "Wording",
     "first_sentences",
     "fold",
     "folder",
@@ -24,5 +22,6 @@ __all__ = [
     "stemmer",
     "terms",
     "tokens",
+    "word_pattern",
     "words",
 ]

@@ -26,6 +26,8 @@ _ABBREVIATION = re.compile(
     r"""|(?:^|[\s.(“"'‘])[A-Z]\.$""",
     re.VERBOSE,
 )
+#: One letter more than the longest abbreviation has.
+_LONGER = len("approx") + 1
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
@@ -45,14 +47,20 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
     start = 0
     for mark in _END.finditer(text):
         stop = mark.end()
-        before = text[max(start, mark.start() - 12) : mark.start() + 1]
-        if "\n" not in mark.group() and _ABBREVIATION.search(before):
+        if "\n" not in mark.group() and _is_abbreviation(text[max(start, mark.start() - 12) : mark.start() + 1]):
             continue
         if span := _trimmed(text, start, stop):
             yield span
         start = stop
     if span := _trimmed(text, start, len(text)):
         yield span
+
+
+def _is_abbreviation(before: str) -> bool:
+    """Return whether ``before``, which ends with a mark, ends with an abbreviation."""
+    # Half of all sentences end with a longer word, and to see that takes a tenth of the search.
+    word = before[-1 - _LONGER : -1]
+    return not (len(word) == _LONGER and word.isalpha()) and _ABBREVIATION.search(before) is not None
 
 
 def _trimmed(text: str, start: int, stop: int) -> tuple[int, int] | None:

@@ -73,7 +73,7 @@ _ENDINGS = (
     *("yse", "ysed", "yses", "yser", "ysers", "ysing"),
     *("re", "res", "centred", "lled", "lling", "ller", "llers"),
 )
-_INSIDES = ("our", "ogu", "ence", "ae", "oe")
+_LAST_LETTERS = frozenset(ending[-2:] for ending in _ENDINGS)
 _FIRST_LETTERS = frozenset(beginning[:4] for beginning in _BEGINNINGS)
 
 
@@ -84,9 +84,15 @@ def spelling(word: str) -> str:
         return known
     if word[:4] in _FIRST_LETTERS and (beginning := _BEGINNING.match(word)):
         return _BEGINNINGS[beginning.group()] + word[beginning.end() :]
-    if word.endswith(_ENDINGS) or any(map(word.__contains__, _INSIDES)):
-        return _respelled(word)
-    return word
+    return _respelled(word) if _may_change(word) else word
+
+
+def _may_change(word: str) -> bool:
+    """Return whether a rule may change ``word``: a look that takes a fifth of the time of the rules."""
+    if word[-2:] in _LAST_LETTERS and word.endswith(_ENDINGS):
+        return True
+    # One after another, not in a loop: this is half of what the folding of a new word costs.
+    return "our" in word or "ogu" in word or "ence" in word or "ae" in word or "oe" in word
 
 
 def _respelled(word: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import Stemmer
@@ -65,6 +65,7 @@ def folder(language: str | None = None) -> Mapping[str, str]:
     return _folder(stemmer(language))
 
 
+@lru_cache(maxsize=256)
 def stemmer(language: str | None) -> str:
     """Return the ISO 639-1 code under which ``language`` is folded: two languages fold alike when it is equal.
 

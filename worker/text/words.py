@@ -20,8 +20,9 @@ _ANY_WORD = re.compile(rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])\w)+(?:{_INSIDE}(?:(
 _UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
 
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
-#: ASCII in lower case, with blanks for what parts words; apostrophes and line breaks stay.
-_PARTED = {code: chr(code).lower() if chr(code).isalnum() or chr(code) in "_'\n" else " " for code in range(128)}
+#: ASCII in lower case, with blanks for what parts words; apostrophes and line breaks stay. A table of bytes is used up
+#: twice as fast as one of characters.
+_PARTED = bytes(ord(c.lower()) if c.isalnum() or c in "_'\n" else 0x20 for c in map(chr, range(128))) + bytes(128)
 #: Other characters than ASCII that a text may hold to be made plain; texts in our languages hold a dozen.
 _MOST_FOREIGN = 60
 
@@ -51,7 +52,7 @@ def plain(text: str) -> str | None:
     ascii_ = text if text.isascii() else _in_ascii(text)
     if ascii_ is None:
         return None
-    parted = ascii_.translate(_PARTED)
+    parted = ascii_.encode("ascii").translate(_PARTED).decode("ascii")
     return _without_quotes(parted) if "'" in parted else parted
 
 

@@ -1,8 +1,9 @@
 """Topics: whether an article says what a watch topic asks for, and where.
 
-A topic's clauses become one form of expression (``terms``, ``query``, ``rules``); a percolator holds all topics and
-wakes those whose rarest words an article has (``lexicon``, ``percolator``); those are looked for with positions
-(``concordance``, ``windows``, ``search``, ``negation``) and answered with a reason, a score and evidence
+A topic's clauses become one form of expression (``terms``, ``query``, ``rules``); the words of an article become
+numbers, all at once (``letters``, ``table``, ``lexicon``); a percolator holds all topics and wakes those whose rarest
+words the article has (``index``, ``percolator``); those are looked for with positions (``atoms``, ``concordance``,
+``windows``, ``search``, ``negation``) and answered with a reason, a score and evidence
 (``verdicts``). Matching by meaning is not part of this version: a topic that has no rule, or that requires meaning
 beside its rule, is answered with ``meaning-disabled`` and never passed over in silence.
 

@@ -7,11 +7,14 @@ over terms and their ways of writing. All else stays as it is.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from worker.topics.expressions import And, Expression, Not, Or
-from worker.topics.lexicon import Lexicon
 from worker.topics.rules import Clause, Rule
 from worker.topics.terms import Term
+
+if TYPE_CHECKING:
+    from worker.topics.lexicon import Lexicon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

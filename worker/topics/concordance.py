@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import chain, pairwise
 
+import numpy as np
+from numpy.typing import NDArray
+
 from worker.model import Article, Evidence
-from worker.text import Wording, first_sentences, sentences, squeezed, words
+from worker.text import first_sentences, plain, sentences, squeezed, word_pattern, words
+from worker.topics.atoms import Atoms
+from worker.topics.letters import words_of
 from worker.topics.lexicon import Lexicon
-from worker.topics.positions import Positions
 from worker.topics.query import MAX_WITHIN
 from worker.topics.terms import Term
 from worker.topics.windows import Span
@@ -32,32 +35,31 @@ class Concordance:
     def __init__(self, article: Article, lexicon: Lexicon) -> None:
         self.article = article
         self._base = len(article.title) + 1
-        self._wording = Wording(f"{article.title}\n{article.text}")
-        codes = list(map(lexicon.__getitem__, self._wording.words))
-        #: The atoms that stand anywhere in the article, and the codes of its words.
-        self.atoms = set(codes)
-        several = {code: lexicon.several[code] for code in lexicon.several.keys() & self.atoms}
-        self.atoms.update(*several.values())
-        #: Atoms that stand in the article to where they do.
-        self.spans = Positions(codes, several)
+        self._text = f"{article.title}\n{article.text}"
+        self._plain = plain(self._text)
+        if self._plain is None:
+            codes = np.array([lexicon[word] for word in self._words], np.int64)
+        else:
+            self._cut = words_of(self._plain)
+            self._starts = self._cut.starts
+            codes = lexicon.codes(self._cut, self._plain)
+        #: The atoms that stand in the article, and where.
+        self.atoms = Atoms(codes, len(lexicon.names), lexicon.several)
+        #: How many tokens there are.
+        self.count = len(codes)
         self._sequences = lexicon.sequences
         self._hits: dict[str, list[Span]] = {}
         self._evidence: dict[Span, Evidence] = {}
 
-    @property
-    def count(self) -> int:
-        """How many tokens there are."""
-        return len(self._wording.words)
-
     @cached_property
     def titled(self) -> int:
         """How many of the tokens stand in the title."""
-        return len(words(self.article.title))
+        return int(self._starts.searchsorted(self._base))
 
     @cached_property
     def paragraphs(self) -> list[int]:
         """The place of each token: one more than its neighbour's, and far more across a line break or field."""
-        return self._places([found.start() for found in _LINE_BREAK.finditer(self._wording.text)])
+        return self._places([found.start() for found in _LINE_BREAK.finditer(self._text)])
 
     @cached_property
     def sentences(self) -> list[int]:
@@ -68,22 +70,22 @@ class Concordance:
     @cached_property
     def squeezed(self) -> list[str]:
         """Each token caseless and without accents."""
-        return squeezed(self._wording.words)
+        return squeezed(self._words)
 
     def is_in_head(self, token: int) -> bool:
         """Return whether ``token`` stands in the title or in the first two sentences of the text."""
-        start = self._wording.start(token)
-        return start < self._base or start < self._head_end
+        start = self._starts.item(token)
+        return start < self._base or (not self._has_lines_before(start) and start < self._head_end)
 
     def gap(self, token: int) -> str:
         """Return what stands between ``token`` and the one before it."""
-        return self._wording.text[self._wording.end(token - 1) : self._wording.start(token)]
+        return self._text[self._end(token - 1) : self._starts.item(token)]
 
     def hits(self, term: Term) -> list[Span]:
         """Return where ``term`` stands, in order, without repeats."""
         known = self._hits.get(term.source)
         if known is None:
-            ways = [way for way in self._sequences[term.source] if self.atoms.issuperset(way)]
+            ways = [way for way in self._sequences[term.source] if self.atoms.present.issuperset(way)]
             known = self._hits[term.source] = self._find(term, ways) if ways else []
         return known
 
@@ -95,8 +97,8 @@ class Concordance:
         return known
 
     def _quote(self, span: Span) -> Evidence:
-        start, end = self._wording.start(span[0]), self._wording.end(span[1])
-        text = self._wording.text[start:end]
+        start, end = self._starts.item(span[0]), self._end(span[1])
+        text = self._text[start:end]
         if start < self._base:
             return Evidence(field="title", start=start, end=end, text=text)
         return Evidence(field="text", start=start - self._base, end=end - self._base, text=text)
@@ -115,21 +117,44 @@ class Concordance:
     def _find_sequence(self, sequence: Sequence[int]) -> list[Span]:
         """Return where atoms stand side by side in one line, in order."""
         if len(sequence) == 1:
-            return self.spans[sequence[0]]
+            return self.atoms[sequence[0]]
         reach = len(sequence) - 1
-        starts = set.intersection(*({at - nth for at, _ in self.spans[atom]} for nth, atom in enumerate(sequence)))
+        starts = set.intersection(*({at - nth for at, _ in self.atoms[atom]} for nth, atom in enumerate(sequence)))
         return [(start, start + reach) for start in sorted(starts) if self._is_one_line(start, start + reach)]
 
     def _is_one_line(self, first: int, last: int) -> bool:
-        return self._wording.text.find("\n", self._wording.start(first), self._wording.start(last)) < 0
+        return self._text.find("\n", self._starts.item(first), self._starts.item(last)) < 0
 
     def _places(self, breaks: Sequence[int]) -> list[int]:
         """Return the place of each token: its number, and a gap for each of the ``breaks`` (offsets) before it."""
-        starts = self._wording.starts
-        pieces = enumerate(pairwise([0, *(bisect_left(starts, offset) for offset in breaks), len(starts)]))
+        pieces = enumerate(pairwise([0, *self._starts.searchsorted(breaks).tolist(), self.count]))
         return list(chain.from_iterable(range(a + nth * _GAP, b + nth * _GAP) for nth, (a, b) in pieces))
+
+    def _has_lines_before(self, start: int) -> bool:
+        """Return whether as many lines of the text end before ``start`` as its head has sentences.
+
+        A line has one at least, so that most words are seen not to stand in the head without a search for sentences.
+        """
+        lines = self._text[self._base : start].split("\n", _HEAD_SENTENCES)
+        return len(lines) > _HEAD_SENTENCES and all(map(str.strip, lines[:_HEAD_SENTENCES]))
 
     @cached_property
     def _head_end(self) -> int:
         found = first_sentences(self.article.text, _HEAD_SENTENCES)
         return self._base + (found[-1][1] if found else 0)
+
+    @cached_property
+    def _words(self) -> list[str]:
+        """The words, which squeeze and fold to what ``words`` finds; not always as written."""
+        return words(self._text) if self._plain is None else self._plain.split()
+
+    @cached_property
+    def _starts(self) -> NDArray[np.intp]:
+        """The offsets of the tokens."""
+        return np.array([found.start() for found in word_pattern(self._text).finditer(self._text)], np.intp)
+
+    def _end(self, token: int) -> int:
+        """Return the offset just after a token."""
+        if self._plain is not None:
+            return self._cut.end(token)
+        return self._starts.item(token) + len(self._words[token])

@@ -6,12 +6,16 @@ rarest group, and the rarest group after that is kept beside it, so that an arti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from worker.model import Topic
+import numpy as np
+
+from worker.model import Article, Topic
 from worker.text import stemmer
+from worker.topics.atoms import Atoms
 from worker.topics.binding import bind
+from worker.topics.concordance import Concordance
 from worker.topics.expressions import And, needs, terms_of
 from worker.topics.lexicon import Lexicon
 from worker.topics.meant import is_meant
@@ -21,9 +25,12 @@ from worker.topics.terms import Term
 #: Filing a rule under an atom that at least this share of articles holds saves nothing.
 _COMMON = 0.5
 
+#: Atoms of a second group that an article is compared with for all rules at once.
+_WIDTH = 4
+
 #: Atoms of which one must stand in the article.
 _Group: TypeAlias = tuple[int, ...]
-#: A rule by its number, and the group that must be met beside the one that it is filed under.
+#: A rule by its number, and the group, if any, that must be met beside the one that it is filed under.
 _Filed: TypeAlias = tuple[int, _Group]
 
 
@@ -45,44 +52,42 @@ class Index:
         for nth in mine:
             del self._bound[nth]
         self._costs = _Costs(self.lexicon, frequency)
-        self._filed: dict[int, list[_Filed]] = {}
-        self._always: list[_Filed] = []
-        #: Groups that must be met as well, for the few rules that have more than two.
+        filed: dict[int, list[_Filed]] = {}
+        always: list[_Filed] = []
+        #: Groups that must be met as well, for the rules that have more than two, or a second one that is large.
         self._others: dict[int, Sequence[_Group]] = {}
-        #: Topics that are looked for by meaning, under the rarest group of their anchors, or always.
-        self._meant: dict[int, list[int]] = {}
-        self._meant_always: list[int] = []
+        meant: dict[int, list[_Filed]] = {}
+        meant_always: list[_Filed] = []
         for nth in mine:
             if rules[nth].clauses:
-                self._file(nth)
+                self._file(nth, filed, always)
             if is_meant(rules[nth].topic):
-                self._file_meant(nth)
-        #: Atoms to all that may stand beside them.
-        self._beside = {
-            atom: tuple({other for _, second in filed for other in second}) for atom, filed in self._filed.items()
-        }
+                self._file_meant(nth, meant, meant_always)
+        self._filed = _Files(filed, always, len(self.lexicon.names))
+        #: Topics that are looked for by meaning, under the rarest group of their anchors, or always.
+        self._meant = _Files(meant, meant_always, len(self.lexicon.names)) if meant or meant_always else None
 
     @property
     def always(self) -> list[int]:
         """The rules that are looked at for every article, because their rarest group is common."""
-        return [nth for nth, _ in self._always]
+        return self._filed.always
 
-    def woken(self, atoms: set[int]) -> list[int]:
+    def read(self, article: Article) -> Concordance:
+        """Return ``article`` as the rules see it."""
+        return Concordance(article, self.lexicon)
+
+    def woken(self, atoms: Atoms) -> list[int]:
         """Return the rules that an article with ``atoms`` may meet, in order."""
-        filed, beside, others, lacks = self._filed, self._beside, self._others, atoms.isdisjoint
-        # This is the innermost loop of matching. Nearly all atoms that are looked at fall out by what must stand
-        # beside them, before the rules that ask for them are touched.
-        likely = [atom for atom in beside.keys() & atoms if not lacks(beside[atom])]
-        woken = {nth for atom in likely for nth, second in filed[atom] if not lacks(second)}
-        woken.update(nth for nth, second in self._always if not lacks(second))
-        return sorted(nth for nth in woken if not any(map(lacks, others.get(nth, ()))))
+        others, has = self._others, atoms.has
+        return sorted(
+            nth
+            for nth in self._filed.woken(atoms)
+            if nth not in others or all(any(map(has, group)) for group in others[nth])
+        )
 
-    def meant(self, atoms: set[int]) -> list[int]:
+    def meant(self, atoms: Atoms) -> list[int]:
         """Return the rules whose topics an article with ``atoms`` may meet by meaning, in order."""
-        if not self._meant:
-            return list(self._meant_always)
-        found = {nth for atom in self._meant.keys() & atoms for nth in self._meant[atom]}
-        return sorted(found.union(self._meant_always))
+        return [] if self._meant is None else sorted(self._meant.woken(atoms))
 
     def rule(self, nth: int) -> Rule:
         """Return a rule, bound to the lexicon."""
@@ -96,34 +101,77 @@ class Index:
             for term in terms_of(clause.expression):
                 self.lexicon.add(term)
 
-    def _file(self, nth: int) -> None:
+    def _file(self, nth: int, filed: dict[int, list[_Filed]], always: list[_Filed]) -> None:
         rule, costs = self._rules[nth], self._costs
         whole = And(parts=tuple(clause.expression for clause in (*rule.anchors, *rule.clauses)))
         found = sorted(needs(whole, costs.of_term), key=lambda group: sum(map(costs.of_term, group)))
         rarest, *others = (costs.keys(group) for group in found)
-        filed = (nth, others[0] if others else rarest)
-        if len(others) > 1:
-            self._others[nth] = others[1:]
+        second, *rest = others or [rarest]
+        if len(second) > _WIDTH:
+            rest = [second, *rest]
+        if rest:
+            self._others[nth] = rest
         if max(map(costs.of_atom, rarest)) >= _COMMON:
-            self._always.append(filed)
+            always.append((nth, second))
             return
         for atom in rarest:
-            self._filed.setdefault(atom, []).append(filed)
+            filed.setdefault(atom, []).append((nth, second))
 
-    def _file_meant(self, nth: int) -> None:
+    def _file_meant(self, nth: int, filed: dict[int, list[_Filed]], always: list[_Filed]) -> None:
         costs = self._costs
         whole = And(parts=tuple(clause.expression for clause in self._rules[nth].anchors))
         groups = sorted(needs(whole, costs.of_term), key=lambda group: sum(map(costs.of_term, group)))
         if not groups:
-            self._meant_always.append(nth)
+            always.append((nth, ()))
             return
         for atom in costs.keys(groups[0]):
-            self._meant.setdefault(atom, []).append(nth)
+            filed.setdefault(atom, []).append((nth, ()))
 
 
 def _is_for(topic: Topic, language: str) -> bool:
     """Return whether an article that is folded as ``language`` may meet ``topic``; unknown ones count as English."""
     return language == "en" or not topic.languages or language in map(stemmer, topic.languages)
+
+
+class _Files:
+    """Where rules are filed, as arrays: what an article may wake is found in a dozen calls of numpy."""
+
+    def __init__(self, filed: Mapping[int, Sequence[_Filed]], always: Sequence[_Filed], count: int) -> None:
+        """Take the rules under each atom, those that are under none, and how many atoms there are."""
+        #: How many rules are filed under each atom, and where they begin in the arrays below. The last is for -1.
+        self._counts = np.zeros(count + 1, np.int64)
+        for atom, rules in filed.items():
+            self._counts[atom] = len(rules)
+        self._is_filed = self._counts > 0
+        self._begins = self._counts.cumsum() - self._counts
+        listed = [*(each for atom in sorted(filed) for each in filed[atom]), *always]
+        self._always = np.arange(len(listed) - len(always), len(listed))
+        self._rules = np.array([nth for nth, _ in listed], np.int64)
+        self._seconds = np.array([_padded(group) for _, group in listed], np.int64).reshape(-1, _WIDTH)
+
+    @property
+    def always(self) -> list[int]:
+        """The rules that are under no atom."""
+        rules: list[int] = self._rules.take(self._always).tolist()
+        return rules
+
+    def woken(self, atoms: Atoms) -> set[int]:
+        """Return the rules that have one of ``atoms`` in each of the two groups that are kept here."""
+        hot = atoms.all.compress(self._is_filed.take(atoms.all))
+        counts = self._counts.take(hot)
+        ends = counts.cumsum()
+        # For each atom the numbers from its first rule on, all in one array.
+        likely = (self._begins.take(hot) - ends + counts).repeat(counts)
+        likely += np.arange(len(likely))
+        if len(self._always):
+            likely = np.concatenate((likely, self._always))
+        met = atoms.marks.take(self._seconds.take(likely, axis=0)).any(axis=1)
+        return set(self._rules.take(likely.compress(met)).tolist())
+
+
+def _padded(group: _Group) -> list[int]:
+    """Return a group as one row, which is always met if the group is empty or too large for it."""
+    return [*group, *group[:1] * (_WIDTH - len(group))] if 0 < len(group) <= _WIDTH else [-1] * _WIDTH
 
 
 class _Costs:

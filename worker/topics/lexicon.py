@@ -7,11 +7,15 @@ one number, its *code*: the atom, ``NOTHING``, or a number below that which stan
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import count
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from worker.text import folder, squeeze
+from worker.topics.letters import Words
+from worker.topics.table import Table
 from worker.topics.terms import Kind, Term, Word
 
 _Key = TypeVar("_Key")
@@ -22,6 +26,10 @@ _MEMORY = 200_000
 _FILED = 6
 #: Code of a word that no term asks for.
 NOTHING = -1
+#: Words met since the table was made, and their share of it, after which it is made anew: so that nearly all words of
+#: an article are in it, and the making of tables costs less than the folding of the words.
+_FEWEST_NEW = 256
+_SHARE_NEW = 16
 
 
 class Lexicon(dict[str, int]):
@@ -35,6 +43,8 @@ class Lexicon(dict[str, int]):
         self._exact: dict[str, int] = {}
         #: First letters to wildcards: their parts between the stars, and their atom.
         self._wild: dict[str, dict[tuple[str, ...], int]] = {}
+        #: How many letters these are, from the fewest on.
+        self._filed: list[int] = []
         #: Terms, by their sources, to the ways of writing them, as atoms.
         self.sequences: dict[str, tuple[tuple[int, ...], ...]] = {}
         #: What each atom stands for: a folded word, a word as written, or a wildcard.
@@ -43,31 +53,54 @@ class Lexicon(dict[str, int]):
         self.several: dict[int, tuple[int, ...]] = {}
         self._codes: dict[tuple[int, ...], int] = {}
         self._below = count(NOTHING - 1, -1)
+        #: Most of the words above, to be looked up together. Threads share it: it is replaced, and never changed.
+        self._table = Table({})
+        self._new = 0
+
+    def codes(self, words: Words, plain: str) -> NDArray[np.int64]:
+        """Return the code of each of ``words``, which are those of ``plain``."""
+        if self._new > max(_FEWEST_NEW, len(self) // _SHARE_NEW):
+            self._new = 0
+            self._table = Table(self.copy())
+        codes, absent = self._table.codes(words.keys)
+        for nth in absent.tolist():
+            codes[nth] = self[plain[words.starts.item(nth) : words.end(nth)]]
+        return codes
 
     def add(self, term: Term) -> None:
         """Give the words of ``term`` their atoms."""
         if term.source not in self.sequences:
             self.sequences[term.source] = tuple(tuple(map(self._atom, words)) for words in term.sequences)
-            self.clear()
+            if self:
+                self.forget()
+
+    def forget(self) -> None:
+        """Forget all words, but not their codes."""
+        self.clear()
+        self._table = Table({})
+        self._new = 0
 
     def __missing__(self, word: str) -> int:
         if len(self) >= _MEMORY:
-            self.clear()
+            self.forget()
         code = self._stems.get(self._folded[word], NOTHING)
-        if self._exact or self._wild:
-            code = self._code((code, *self._look_up(squeeze(word))))
+        if (self._exact or self._wild) and (found := self._as_written(squeeze(word))):
+            code = self._code((code, *found))
         self[word] = code
+        self._new += 1
         return code
 
-    def _look_up(self, written: str) -> Iterator[int]:
-        """Yield the atoms of a word that ask for it as it is written."""
+    def _as_written(self, written: str) -> list[int]:
+        """Return the atoms that ask for a word as it is written."""
         exact = self._exact.get(written)
-        if exact is not None:
-            yield exact
-        for length in range(2, min(_FILED, len(written)) + 1):
-            for parts, atom in self._wild.get(written[:length], {}).items():
-                if is_like(written, parts):
-                    yield atom
+        found = [] if exact is None else [exact]
+        for length in self._filed:
+            if length > len(written):
+                break
+            wild = self._wild.get(written[:length])
+            if wild:
+                found += [atom for parts, atom in wild.items() if is_like(written, parts)]
+        return found
 
     def _code(self, found: tuple[int, ...]) -> int:
         """Return the code of a word from its atoms, among which may be ``NOTHING``."""
@@ -89,7 +122,9 @@ class Lexicon(dict[str, int]):
                 return self._number(self._exact, word.text, word.text)
             case Kind.WILD:
                 parts = tuple(word.text.split("*"))
-                return self._number(self._wild.setdefault(parts[0][:_FILED], {}), parts, word.text)
+                first = parts[0][:_FILED]
+                self._filed = sorted({*self._filed, len(first)})
+                return self._number(self._wild.setdefault(first, {}), parts, word.text)
 
     def _number(self, known: dict[_Key, int], key: _Key, name: str) -> int:
         if key not in known:

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from worker.model import Article, Match, Reason, Topic
 from worker.text import stemmer
-from worker.topics.concordance import Concordance
 from worker.topics.errors import RuleError
 from worker.topics.frequencies import frequency_guess
-from worker.topics.index import Index
 from worker.topics.meant import Meaning, Sense, is_meant, reads
 from worker.topics.merging import merged
 from worker.topics.rules import Rule, read_rule
 from worker.topics.verdicts import barred, verdict, without_meaning
+
+if TYPE_CHECKING:
+    from worker.topics.concordance import Concordance
+    from worker.topics.index import Index
 
 
 def compile_topics(
@@ -81,7 +84,7 @@ class Percolator:
         that is woken.
         """
         index = self._index(stemmer(article.language))
-        text = Concordance(article, index.lexicon)
+        text = index.read(article)
         by_rule = {nth: verdict(index.rule(nth), text, explain=False) for nth in index.woken(text.atoms)}
         meant = [nth for nth in index.meant(text.atoms) if _is_open(self._rules[nth].topic, by_rule.get(nth))]
         senses = self._senses(article, [nth for nth in meant if not barred(index.rule(nth), text, explain=False)])
@@ -93,7 +96,7 @@ class Percolator:
     def judge(self, article: Article) -> list[Match]:
         """Return the answer of every topic to ``article``, with its reason, in the order of the topics' ids."""
         index = self._index(stemmer(article.language))
-        text = Concordance(article, index.lexicon)
+        text = index.read(article)
         everyone = range(len(self._rules))
         by_rule = {nth: verdict(index.rule(nth), text, explain=True) for nth in everyone}
         meant = [nth for nth in everyone if is_meant(self._rules[nth].topic)]
@@ -135,6 +138,8 @@ class Percolator:
 
     def _index(self, language: str) -> Index:
         if language not in self._indexes:
+            from worker.topics.index import Index  # noqa: PLC0415 - numpy is dear, and commands check topics without
+
             self._indexes[language] = Index(self._rules, language, self._frequency)
         return self._indexes[language]
 

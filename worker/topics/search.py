@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from worker.topics.binding import OneOf
-from worker.topics.concordance import Concordance
 from worker.topics.expressions import And, Close, Expression, Not, Or
 from worker.topics.negation import denial
 from worker.topics.terms import Term
 from worker.topics.windows import Span, windows
+
+if TYPE_CHECKING:
+    from worker.topics.concordance import Concordance
 
 #: For each term or window that holds, the spans where it does.
 Places: TypeAlias = list[list[Span]]
@@ -26,6 +28,10 @@ def search(expression: Expression, text: Concordance) -> Places | None:
     The list is empty when it holds because something is absent.
     """
     match expression:
+        case OneOf(atoms=atoms):
+            return [text.atoms[atom] for atom in atoms if text.atoms.has(atom)] or None
+        case And(parts=parts):
+            return _all(parts, text)
         case Term():
             hits = text.hits(expression)
             return [hits] if hits else None
@@ -34,10 +40,6 @@ def search(expression: Expression, text: Concordance) -> Places | None:
             if expression.negated:
                 spans = [span for _, span in denied(spans, text)]
             return [spans] if spans else None
-        case And(parts=parts):
-            return _all(parts, text)
-        case OneOf(atoms=atoms):
-            return [text.spans[atom] for atom in atoms if atom in text.atoms] or None
         case Or(parts=parts):
             found = [places for part in parts if (places := search(part, text)) is not None]
             return [spans for places in found for spans in places] if found else None

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from worker.model import Article, Match, Reason, Topic
-from worker.topics.concordance import Concordance
+from worker.topics.binding import OneOf
 from worker.topics.expressions import And, Close, Expression, Not, Or
 from worker.topics.rules import Clause, Rule
 from worker.topics.search import Places, denied, group_hits, holding, search, windows_of
 from worker.topics.terms import Term
 from worker.topics.windows import Span
 from worker.url import host
+
+if TYPE_CHECKING:
+    from worker.topics.concordance import Concordance
 
 #: Score of a match by rule. A rule is certain of its words, never of their sense, so no match scores 1; 0.5 is the
 #: point from which topics match unless they set another threshold.
@@ -23,6 +28,8 @@ MAX_EVIDENCE = 5
 #: Terms of a group, and characters of a passage, that a reason quotes.
 _MAX_NAMED = 12
 _MAX_QUOTED = 160
+#: Texts whose short form is kept: nearly all are the queries of topics that match again and again.
+_REMEMBERED = 1024
 
 
 def other_place(topic: Topic, article: Article) -> Reason | None:
@@ -135,13 +142,7 @@ def _best_spans(places: Places, text: Concordance) -> list[Span]:
     Each term or window gives its best span before any gives a second one; the best is in the title, then short, then
     early.
     """
-
-    def worth(span: Span) -> tuple[bool, int, int]:
-        first, last = span
-        return first >= text.titled, last - first, first
-
-    # Spans of one length, as of a word, are ranked as they stand.
-    ranked = [sorted(spans, key=None if len({b - a for a, b in spans}) == 1 else worth) for spans in places]
+    ranked = [_ranked(spans, text) for spans in places]
     chosen: list[Span] = []
     for nth in range(max(map(len, ranked), default=0)):
         for spans in ranked:
@@ -152,8 +153,22 @@ def _best_spans(places: Places, text: Concordance) -> list[Span]:
     return chosen
 
 
+def _ranked(spans: list[Span], text: Concordance) -> list[Span]:
+    def worth(span: Span) -> tuple[bool, int, int]:
+        first, last = span
+        return first >= text.titled, last - first, first
+
+    if len(spans) == 1:
+        return spans
+    # Spans of one length, as of a word, are ranked as they stand.
+    return sorted(spans, key=None if len({b - a for a, b in spans}) == 1 else worth)
+
+
 def _fired(clause: Clause, text: Concordance) -> str:
     match clause.expression:
+        case OneOf(parts=parts, atoms=atoms) if clause.path == ("any",):
+            present = [part for part, atom in zip(parts, atoms, strict=True) if text.atoms.has(atom)]
+            return f"any: {_quoted(part for part in present if isinstance(part, Term))}"
         case Close() as close if clause.path[0] == "near":
             return f"{clause.name}: {_fired_near(close, text)}"
         case Or(parts=parts) if clause.path == ("any",):
@@ -247,6 +262,7 @@ def _listed(terms: Iterable[Term]) -> str:
     return ", ".join(sources[:_MAX_NAMED]) + (" ..." if len(sources) > _MAX_NAMED else "")
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _short(text: str) -> str:
     flat = " ".join(text.split())
     return flat if len(flat) <= _MAX_QUOTED else f"{flat[:_MAX_QUOTED]} ..."
