@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.builders import article
 from worker.build.meaning import notes, open_meaning
@@ -21,7 +23,8 @@ from worker.settings import Meaning as Configured
 from worker.settings import Service, load_topics
 from worker.topics import compile_topics
 from worker.topics.meaning.engine import Engine
-from worker.topics.meaning.models import FILES, ModelError, Models, load_models
+from worker.topics.meaning.models import FILES, ModelError, Models, Net, load_models, read_tokenizer
+from worker.topics.meaning.tokens import Tokens
 from worker.topics.meant import Meaning
 
 ROOT = Path(__file__).parent.parent.parent
@@ -85,7 +88,9 @@ def test_constants_made_for_other_models_are_refused(files: Mapping[str, bytes])
         load_models(changed)
 
 
-@pytest.mark.parametrize("change", [{"signals": ["claim"]}, {"whole": {}}], ids=["other signals", "incomplete"])
+@pytest.mark.parametrize(
+    "change", [{"signals": ["claim"]}, {"whole": {}}, {"sieve": {}}], ids=["other signals", "no whole", "no sieve"]
+)
 def test_constants_of_another_version_disable_meaning(
     files: Mapping[str, bytes], tmp_path: Path, change: dict[str, object]
 ) -> None:
@@ -105,6 +110,60 @@ def test_a_missing_model_file_is_named(files: Mapping[str, bytes], missing: str)
     """Nothing is downloaded in its place."""
     with pytest.raises(ModelError, match=missing.replace(".", r"\.")):
         load_models({name: content for name, content in files.items() if name != missing})
+
+
+TOKENIZER = read_tokenizer((SHIPPED / "tokenizer.json").read_bytes(), "tokenizer.json")
+#: Characters that tokenizers treat in ways of their own: accents and marks that join, spaces of all kinds, controls,
+#: letters that change their length when they are written small, scripts without spaces.
+_ODD = "aZ é\u0301ßΣσςİıﬁ①²'’\"-–.,!?\u00a0\u2003\u200b\u200d\u3000\t\r\n\x00\x1c\x1d\x85中한あ🙂🏽"
+
+
+@given(st.text(alphabet=st.sampled_from(_ODD), max_size=40) | st.text(max_size=60))
+def test_words_that_are_remembered_have_the_tokens_of_the_whole_text(text: str) -> None:
+    """Taken apart word by word or at once, whatever the characters: the same tokens."""
+    whole = tuple(TOKENIZER.encode(text, add_special_tokens=False).ids)
+    tokens = Tokens(TOKENIZER)
+    assert tokens.of(text) == whole
+    assert tokens.of(text) == whole
+
+
+def test_the_verifier_is_not_loaded_before_it_is_asked(files: Mapping[str, bytes]) -> None:
+    """An article about something else costs no more than the encoder; the answer is the same when it comes later."""
+    opened = load_models(files)
+    engine = Engine.default(opened)
+    answers([MEANT], [ELSEWHERE], engine)
+    before = opened.verifier.is_open
+    ((late,),) = answers([MEANT], [STATED], engine)
+    assert late.matched
+    assert (before, opened.verifier.is_open) == (False, True)
+    opened.open()
+    assert answers([MEANT], [STATED], engine) == [[late]]
+
+
+def test_a_model_that_cannot_be_run_is_named() -> None:
+    """When it is asked for the first time, and when everything is to be opened."""
+    with pytest.raises(ModelError, match=r"encoder\.onnx: not a model that onnxruntime can run"):
+        Net(b"no model", "encoder.onnx").run([1, 2, 3], 0)
+
+
+def test_a_model_of_somebody_elses_making_is_tried_before_it_is_needed(
+    files: Mapping[str, bytes], tmp_path: Path
+) -> None:
+    """A folder whose manifest pins a verifier that nothing can run disables meaning, and says why."""
+    manifest, decision = json.loads(files["manifest.json"]), json.loads(files["decision.json"])
+    broken = b"no model"
+    decision["models"]["verifier.onnx"] = hashlib.sha256(broken).hexdigest()
+    content = json.dumps(decision).encode()
+    manifest["files"] |= {
+        "verifier.onnx": hashlib.sha256(broken).hexdigest(),
+        "decision.json": hashlib.sha256(content).hexdigest(),
+    }
+    changed = {"verifier.onnx": broken, "decision.json": content, "manifest.json": json.dumps(manifest).encode()}
+    for name, data in {**files, **changed}.items():
+        (tmp_path / name).write_bytes(data)
+    opened = open_meaning(Service(meaning=Configured(model=str(tmp_path))), [MEANT], state=tmp_path)
+    assert opened.meaning is None
+    assert opened.why == "verifier.onnx: not a model that onnxruntime can run (InvalidProtobuf)"
 
 
 @pytest.mark.parametrize("topic", [MEANT, ALONE, WATCH], ids=["meaning alone", "phrase alone", "full topic"])
@@ -283,6 +342,24 @@ def test_languages_that_are_not_read_are_said(meaning: Engine, tmp_path: Path) -
     assert notes([topic], opened) == [
         "meaning disabled for fr: the models read English; topic meant: it cannot match there"
     ]
+
+
+def test_the_sieve_lets_pass_what_the_full_method_finds(meaning: Engine) -> None:
+    """Asking the encoder about every passage finds little more among labelled articles, whole topics and phrases."""
+    topics = {one.id: one for one in load_topics(QUALITY / "topics.yaml", {})}
+    rows = [json.loads(line) for line in (QUALITY / "articles.jsonl").read_text("utf-8").splitlines()]
+    full = meaning.thorough()
+    found = kept = 0
+    for nth, row in enumerate(rows):
+        if row["label"]:
+            topic = topics[row["topic"]]
+            asked = [topic, Topic(id="phrase", topic=topic.topic)]
+            of = article(nth, title=row["title"], text=row["text"])
+            (whole,), (ours,) = answers(asked, [of], full), answers(asked, [of], meaning)
+            found += sum(answer.matched for answer in whole)
+            kept += sum(one.matched and answer.matched for one, answer in zip(ours, whole, strict=True))
+    assert found > 60
+    assert kept >= 0.98 * found
 
 
 @pytest.mark.parametrize(("phrase", "floor"), [(False, 0.75), (True, 0.65)])

@@ -54,6 +54,8 @@ def open_meaning(service: Service, topics: Sequence[Topic], *, state: Path, judg
     judge = _judge(service, state, judge_record)
     try:
         models = load_models(_files(service.meaning.model))
+        if service.meaning.model != "default":
+            models.open()  # what ships can be run; what somebody else made had better be tried before it is needed
         head = _head(service.meaning.verifier, models, state)
         return Opened(meaning=Engine(models, head=head, judge=judge))
     except (ModelError, Unusable) as error:

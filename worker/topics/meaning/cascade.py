@@ -1,6 +1,6 @@
 """The cascade: each stage is dearer and surer than the one before, and sees only what the one before let pass.
 
-1. The token table guesses which passages may be about a topic's subject.
+1. The sieve guesses from the words alone which passages may say what a topic asks for.
 2. The encoder says how near those are: the subject, and which side of it.
 3. The verifier reads claim and passage together, for the few that are near.
 4. A judge, when one is configured, reads what is still open.
@@ -17,11 +17,12 @@ import numpy as np
 
 from worker.model import Article
 from worker.topics.meaning.claims import Claims
-from worker.topics.meaning.decision import UNASKED, Constants, Signals, odds
+from worker.topics.meaning.decision import UNASKED, Signals, odds
 from worker.topics.meaning.heads import OPPOSES, STATES, Head
-from worker.topics.meaning.models import Models, Vector
+from worker.topics.meaning.models import Models, Table, Vector
 from worker.topics.meaning.names import mention
 from worker.topics.meaning.passages import Passage, passages
+from worker.topics.meaning.sieve import Asked, Sieve, passed, promises
 from worker.topics.meaning.tense import tense
 
 #: Passages of one article and topic that the encoder and the verifier are asked about, the likeliest ones.
@@ -32,7 +33,7 @@ _OPEN, _LIKELY, _NEAR = -3.5, -3.0, -2.0
 #: What is added to these for each e-fold of an article's passages: each then has to say more to be the one.
 _PATIENCE = 0.5
 #: Below the gate by this much, the likeliest passage speaks for the others.
-_FAR = 0.25
+_FAR = 0.15
 #: Passages before a passage in which its subject may be named.
 _BEFORE = 2
 
@@ -80,24 +81,23 @@ class Reader:
         return " ".join(self.passages[at].text for at in dict.fromkeys((0, *near)))
 
     @property
+    def table(self) -> Table:
+        """The table that guesses."""
+        return self._models.table
+
+    @property
     def year(self) -> int:
         """The year of the article."""
         return self._article.published_at.year
 
 
-def shortlist(reader: Reader, topics: Sequence[Claims], constants: Constants) -> list[list[int]]:
-    """Return for each topic the passages that may be about it, the likeliest first; most have none."""
-    if not topics or not reader.passages:
-        return [[] for _ in topics]
-    directions = np.concatenate([claims.guessed / claims.ordinary[:, None] for claims in topics])
-    scores = reader.guesses @ directions.T
-    starts = np.cumsum([0, *(len(claims.guessed) for claims in topics[:-1])])
-    best = np.maximum.reduceat(scores, starts, axis=1)
-    found: list[list[int]] = [[] for _ in topics]
-    for topic in np.nonzero(best.max(0) >= constants.shortlist)[0].tolist():
-        order = np.argsort(-best[:, topic], kind="stable")[:EMBEDDED_MAX].tolist()
-        found[topic] = [nth for nth in order if best[nth, topic] >= constants.shortlist]
-    return found
+def shortlist(reader: Reader, asked: Asked, sieve: Sieve) -> list[list[int]]:
+    """Return for each topic the passages that may say what it asks for, the most promising first; most have none."""
+    if not reader.passages:
+        return [[] for _ in range(asked.topics)]
+    promised = promises(reader.ids, reader.guesses, asked, table=reader.table, sieve=sieve)
+    found = passed(promised, titled=reader.passages[0].field == "title", sieve=sieve)
+    return [nths[:EMBEDDED_MAX] for nths in found]
 
 
 def read(

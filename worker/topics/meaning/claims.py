@@ -6,10 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from worker.model import Topic
 from worker.topics.meaning.models import Models, Vector, normalised
 from worker.topics.meaning.names import Name, names_of
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The tokens of a sentence, each once, and what each is worth; together 1."""
+
+    tokens: npt.NDArray[np.int64]
+    worth: Vector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +38,8 @@ class Claims:
     #: Directions of the subject, one a form, in the space of the token table, with what is ordinary there.
     guessed: Vector
     ordinary: Vector
+    #: The words of each form, and of the phrase where there is one beside them.
+    words: tuple[Words, ...]
 
     @property
     def alone(self) -> bool:
@@ -56,7 +67,15 @@ def claims_of(topic: Topic, models: Models) -> Claims:
         unlike_vectors=_embedded(unlike, models),
         guessed=np.asarray(guessed, dtype=np.float32),
         ordinary=np.asarray(np.sqrt(np.maximum(spread, 1e-6)), dtype=np.float32),
+        words=tuple(_words(text, models) for text in (forms if forms == (phrase,) or not phrase else (*forms, phrase))),
     )
+
+
+def _words(text: str, models: Models) -> Words:
+    """Return the words of ``text``, each once."""
+    tokens = np.array(list(dict.fromkeys(models.ids(text))) or [0], np.int64)
+    weights = models.table.weights(tokens)
+    return Words(tokens=tokens, worth=weights / max(float(weights.sum()), 1e-9))
 
 
 def _embedded(texts: Sequence[str], models: Models) -> Vector:

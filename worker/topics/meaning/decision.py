@@ -13,6 +13,7 @@ from typing import Any
 
 from worker.topics.meaning.heads import OPPOSES, OTHER, STATES
 from worker.topics.meaning.models import ModelError, Vector
+from worker.topics.meaning.sieve import Sieve
 
 #: Log-odds are cut here: beyond it a model is not surer, only louder. What was not asked has the lowest.
 _SURE = 6.0
@@ -135,8 +136,8 @@ class Constants:
     whole: Whole
     #: The least subject score of a passage that the verifier is asked about.
     gate: float
-    #: How far above the ordinary the table's guess must be, in standard deviations, for the encoder to be asked.
-    shortlist: float
+    #: What a passage must promise for the encoder to be asked about it.
+    sieve: Sieve
 
 
 def read_constants(record: Mapping[str, Any]) -> Constants:
@@ -159,7 +160,7 @@ def read_constants(record: Mapping[str, Any]) -> Constants:
                 }
             ),
             gate=float(record["gate"]),
-            shortlist=float(record["shortlist"]),
+            sieve=Sieve(**{item.name: float(record["sieve"][item.name]) for item in fields(Sieve)}),
         )
     except (KeyError, TypeError) as error:
         raise ModelError(f"decision.json: not complete ({error}); install wirewatch again") from error

@@ -11,6 +11,7 @@ from worker.topics.meaning.claims import Claims, claims_of
 from worker.topics.meaning.decision import UNASKED, Constants, Scale, Signals, read_constants
 from worker.topics.meaning.heads import DefaultHead, Head
 from worker.topics.meaning.models import Models
+from worker.topics.meaning.sieve import Asked, side_by_side
 from worker.topics.meant import Sense
 
 #: Scores between which a judge is asked: below, nobody doubts the no; above, hardly the yes.
@@ -21,24 +22,38 @@ _JUDGED_MAX = 3
 #: A passage that only the encoder has seen scores at most this.
 _UNREAD_MAX = 0.2
 _OPERATING = 0.5
+#: Sets of topics that are kept side by side: anchors and languages ask for other topics from article to article.
+_SETS = 16
 _CUES = ("question", "condition", "demand", "plan", "past")
 
 
 class Engine:
     """Decides by meaning; see ``worker.topics.meant.Meaning``."""
 
-    def __init__(self, models: Models, *, head: Head | None, judge: Judge | None = None) -> None:
-        """Make an engine of ``models``; without a ``head`` the encoder decides alone."""
+    def __init__(
+        self, models: Models, *, head: Head | None, judge: Judge | None = None, thorough: bool = False
+    ) -> None:
+        """Make an engine of ``models``; without a ``head`` the encoder decides alone.
+
+        A ``thorough`` one asks the encoder about every passage: it finds what there is to be found, at ten times the
+        cost, and is what the sieve is measured by.
+        """
         self._models = models
         self._head = head
         self._judge = judge
+        self._thorough = thorough
         self._constants: Constants = read_constants(models.decision)
         self._claims: dict[str, Claims] = {}
+        self._asked: dict[tuple[str, ...], Asked] = {}
 
     @classmethod
     def default(cls, models: Models, *, judge: Judge | None = None) -> Engine:
         """Return an engine with the verifier that ships."""
         return cls(models, head=DefaultHead(models), judge=judge)
+
+    def thorough(self) -> Engine:
+        """Return an engine with the same models that spares nothing; see ``__init__``."""
+        return Engine(self._models, head=self._head, judge=self._judge, thorough=True)
 
     def learn(self, topics: Sequence[Topic]) -> None:
         """Take in the claims of ``topics``; a few milliseconds a sentence, once for each version of a topic."""
@@ -46,12 +61,15 @@ class Engine:
             known = self._claims.get(topic.id)
             if known is None or known.topic != topic:
                 self._claims[topic.id] = claims_of(topic, self._models)
+                self._asked = {}
 
     def read(self, article: Article, topics: Sequence[Topic], *, explain: bool) -> Mapping[str, Sense]:
         """Return what ``article`` says of each of ``topics``, by their ids; see ``Meaning.read``."""
+        if not topics:
+            return {}
         reader = Reader(article, self._models)
         claims = [self._claims[topic.id] for topic in topics]
-        listed = shortlist(reader, claims, self._constants)
+        listed = self._listed(reader, claims)
         senses = {}
         for one, nths in zip(claims, listed, strict=True):
             if nths:
@@ -62,8 +80,22 @@ class Engine:
                 )
         return senses
 
+    def _listed(self, reader: Reader, claims: Sequence[Claims]) -> Sequence[Sequence[int]]:
+        """Return for each topic the passages that the encoder is asked about."""
+        if self._thorough:
+            return [range(len(reader.passages))] * len(claims)
+        return shortlist(reader, self._side_by_side(claims), self._constants.sieve)
+
+    def _side_by_side(self, claims: Sequence[Claims]) -> Asked:
+        kept, key = self._asked, tuple(one.topic.id for one in claims)
+        if key not in kept:
+            if len(kept) >= _SETS:
+                kept = self._asked = {}
+            kept[key] = side_by_side(claims, self._models.table)
+        return kept[key]
+
     def _sense(self, article: Article, reader: Reader, claims: Claims, nths: Sequence[int]) -> Sense:
-        findings = read(reader, claims, nths, head=self._head, gate=self._constants.gate)
+        findings = read(reader, claims, nths, head=self._head, gate=self._constants.gate, thorough=self._thorough)
         seen = [one for one in findings if one.signals is not None]
         if not seen:
             return self._unread(findings)

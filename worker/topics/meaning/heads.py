@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Protocol
 
-from worker.topics.meaning.models import Ids, Models, Vector
+from worker.topics.meaning.models import Models, Vector
+from worker.topics.meaning.tokens import Ids
 
 #: The answers of a head, in this order.
 STATES, OPPOSES, OTHER = 0, 1, 2

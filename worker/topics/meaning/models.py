@@ -12,6 +12,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -19,8 +20,9 @@ import numpy.typing as npt
 import onnxruntime
 from tokenizers import Tokenizer
 
+from worker.topics.meaning.tokens import Ids, Tokens
+
 Vector: TypeAlias = npt.NDArray[np.float32]
-Ids: TypeAlias = tuple[int, ...]
 
 #: What ``wirewatch`` ships and what a directory under ``meaning.model`` must hold.
 MANIFEST = "manifest.json"
@@ -113,6 +115,15 @@ class Table:
         empty = np.zeros((0, self.rows.shape[1]), np.float32)
         return normalised(np.concatenate([empty, *map(self._sums, blocks)]))
 
+    def units(self, tokens: npt.NDArray[np.int64]) -> Vector:
+        """Return the vector of each token, of length 1; zero for a token that has none."""
+        return normalised(self.rows[tokens].astype(np.float32))
+
+    def weights(self, tokens: npt.NDArray[np.int64]) -> Vector:
+        """Return how much each token says, by the length of its vector: rare words say more."""
+        lengths = np.linalg.norm(self.rows[tokens].astype(np.float32), axis=1) * self.scales[tokens]
+        return np.asarray(lengths, dtype=np.float32)
+
     def _sums(self, sentences: Sequence[Ids]) -> Vector:
         lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
         flat = np.fromiter((token for ids in sentences for token in ids), np.int64, int(lengths.sum()))
@@ -130,51 +141,99 @@ def normalised(rows: Vector) -> Vector:
     return np.asarray(rows / np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
 
+class Net:
+    """A model that is loaded when it is first asked: most starts of a command never ask the verifier."""
+
+    def __init__(self, content: bytes, name: str) -> None:
+        """Keep ``content``, the file ``name``, until it is needed."""
+        self._content: bytes | None = content
+        self._name = name
+        self._session: onnxruntime.InferenceSession | None = None
+        self._inputs: list[str] = []
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the model is loaded."""
+        return self._session is not None
+
+    def open(self) -> onnxruntime.InferenceSession:
+        """Load the model, unless it is: a hundred milliseconds or two.
+
+        Raises:
+            ModelError: it is no ONNX model that this runtime can run.
+        """
+        while self._session is None:
+            # Two threads may load it at once, and one of them in vain. What is set here is set in this order: whoever
+            # finds no content finds a session.
+            content = self._content
+            if content is not None:
+                opened = session(content, self._name)
+                self._inputs = [item.name for item in opened.get_inputs()]
+                self._session, self._content = opened, None
+        return self._session
+
+    def run(self, ids: Sequence[int], second: int) -> Vector:
+        """Return the first output for one row of tokens, of which the last ``second`` belong to the second part.
+
+        Raises:
+            ModelError: it is no ONNX model that this runtime can run.
+        """
+        asked = self._session or self.open()
+        mask, kinds = _marks(len(ids), second)
+        inputs = {"input_ids": np.array([ids], np.int64), "attention_mask": mask, "token_type_ids": kinds}
+        result = asked.run(None, {name: inputs[name] for name in self._inputs})
+        return np.asarray(result[0][0], dtype=np.float32)
+
+
+@lru_cache(PAIR_MAX * PAIR_MAX)
+def _marks(size: int, second: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the mask of a row of tokens, and which of its parts each belongs to."""
+    kinds = np.zeros((1, size), np.int64)
+    kinds[0, size - second :] = 1
+    return np.ones((1, size), np.int64), kinds
+
+
 @dataclass(frozen=True, slots=True)
 class Models:
-    """Everything that decides by meaning, loaded."""
+    """Everything that decides by meaning; its nets are loaded when they are first asked."""
 
-    tokenizer: Tokenizer
+    tokens: Tokens
     table: Table
-    encoder: onnxruntime.InferenceSession
-    verifier: onnxruntime.InferenceSession
+    encoder: Net
+    verifier: Net
     #: The constants of the decision, as ``worker.topics.meaning.decision`` reads them.
     decision: Mapping[str, object]
     hashes: Mapping[str, str]
 
+    def open(self) -> None:
+        """Load what would be loaded when it is first asked.
+
+        Raises:
+            ModelError: one of them is no ONNX model that this runtime can run.
+        """
+        self.encoder.open()
+        self.verifier.open()
+
     def ids(self, text: str) -> Ids:
         """Return the tokens of ``text`` without marks, at most as many as a sentence may have."""
-        return tuple(self.tokenizer.encode(text, add_special_tokens=False).ids[: SENTENCE_MAX - 2])
+        return self.tokens.of(text)[: SENTENCE_MAX - 2]
 
     def embed(self, ids: Ids) -> Vector:
         """Return the vector of a sentence, seen from the mean sentence of news, of length 1."""
-        vector = run(self.encoder, [_CLS, *ids[: SENTENCE_MAX - 2], _SEP], 0)
+        vector = self.encoder.run([_CLS, *ids[: SENTENCE_MAX - 2], _SEP], 0)
         return normalised(vector - self.table.mean)
 
     def answer(self, claim: Ids, passage: Ids) -> Vector:
         """Return the verifier's logits: states, opposes, other."""
         first = [_CLS, *claim[:_CLAIM_MAX], _SEP]
         second = [*passage[: PAIR_MAX - 1 - len(first)], _SEP]
-        return run(self.verifier, [*first, *second], len(second))
-
-
-def run(model: onnxruntime.InferenceSession, ids: Sequence[int], second: int) -> Vector:
-    """Return the first output for one row of tokens, of which the last ``second`` belong to the second part."""
-    size = len(ids)
-    kinds = np.zeros((1, size), np.int64)
-    kinds[0, size - second :] = 1
-    inputs = {
-        "input_ids": np.array([ids], np.int64),
-        "attention_mask": np.ones((1, size), np.int64),
-        "token_type_ids": kinds,
-    }
-    wanted = {item.name for item in model.get_inputs()}
-    result = model.run(None, {name: value for name, value in inputs.items() if name in wanted})
-    return np.asarray(result[0][0], dtype=np.float32)
+        return self.verifier.run([*first, *second], len(second))
 
 
 def load_models(files: Mapping[str, bytes]) -> Models:
     """Return the models in ``files``, by their names in ``FILES`` and with the manifest.
+
+    The nets are checked, and loaded when they are first asked; ``Models.open`` loads them at once.
 
     Raises:
         ModelError: a file is missing, changed or unreadable.
@@ -195,10 +254,10 @@ def load_models(files: Mapping[str, bytes]) -> Models:
             guessed_spread=arrays["guessed_spread"].astype(np.float32),
         )
     return Models(
-        tokenizer=read_tokenizer(files["tokenizer.json"], "tokenizer.json"),
+        tokens=Tokens(read_tokenizer(files["tokenizer.json"], "tokenizer.json")),
         table=table,
-        encoder=session(files["encoder.onnx"], "encoder.onnx"),
-        verifier=session(files["verifier.onnx"], "verifier.onnx"),
+        encoder=Net(files["encoder.onnx"], "encoder.onnx"),
+        verifier=Net(files["verifier.onnx"], "verifier.onnx"),
         decision=decision,
         hashes=hashes,
     )
