@@ -34,10 +34,14 @@ from worker.settings import load
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]
 
-with warnings.catch_warnings():
-    # One of its modules asks for a module that Python 3.13 has no more.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    AppriseChannel("first", "json://127.0.0.1")
+
+@pytest.fixture(scope="module", autouse=True)
+def _all_services() -> None:
+    """Have Apprise load its services, which takes a second: once, and not while tests are collected."""
+    with warnings.catch_warnings():
+        # One of its modules asks for a module that Python 3.13 has no more.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        AppriseChannel("first", "json://127.0.0.1")
 
 
 @pytest.fixture

@@ -365,6 +365,110 @@ def test_without_a_server_each_process_is_polite_by_itself(caplog: pytest.LogCap
     gates.close()
 
 
+_ASKED = st.lists(st.sampled_from(["a.example", "b.example", "c.example"]), max_size=12)
+
+
+@given(hosts=_ASKED)
+def test_asking_for_many_places_is_asking_for_one_after_another(hosts: list[str]) -> None:
+    """Gates of one process: the same answers, and the same for those who come after."""
+    one, many = LocalGates(_NETWORK), LocalGates(_NETWORK)
+    assert many.enter_all(hosts, now=_START) == [one.enter(host, now=_START) for host in hosts]
+    assert many.enter("a.example", now=_START) == one.enter("a.example", now=_START)
+
+
+@settings(deadline=None)
+@given(hosts=_ASKED)
+def test_many_places_are_given_by_the_server_as_one_after_another(url: str, hosts: list[str]) -> None:
+    """A host that is named again and again is entered once, and those refused are sent to one slot after the other."""
+    world, seen = _Shared(url, _NETWORK), dict.fromkeys(hosts, 0)
+    answers = world.gates.enter_all(hosts, now=world.now)
+    assert len(answers) == len(hosts)
+    for host, told in zip(hosts, answers, strict=True):
+        assert (told is None) is (seen[host] == 0)
+        assert told is None or _near(told - world.now, 10 * seen[host])
+        seen[host] += 1
+
+
+def test_many_questions_survive_that_the_server_forgets_its_scripts(url: str) -> None:
+    """Each is answered in its own place, and none is asked twice."""
+    world = _Shared(url, _NETWORK)
+    assert _enter(world, "b.example") is None
+    world.client.script_flush()
+    first, second, third = world.gates.enter_all(["a.example", "b.example", "c.example"], now=world.now)
+    assert (first, third) == (None, None)
+    assert second is not None
+    assert world.client.zcard("wirewatch:gate:in:a.example") == 1
+
+
+def _gathering(url: str) -> tuple[RedisGates, RedisGates]:
+    """Return gates that gather what is left, and gates of another process, for one at a time at a host."""
+    Redis.from_url(url).flushall()
+    network = Network(per_host_concurrency=1, per_host_gap=timedelta())
+    return RedisGates(url, network, gather=True), RedisGates(url, network)
+
+
+def test_places_that_are_gathered_are_given_back_together(url: str) -> None:
+    """They are taken until the flush, and free after it; a second flush has nothing to give back."""
+    ours, other = _gathering(url)
+    hosts = [f"{number}.example" for number in range(5)]
+    assert ours.enter_all(hosts, now=wall_clock()) == [None] * 5
+    for host in hosts:
+        ours.leave(host, now=wall_clock(), answered=True)
+    assert None not in other.enter_all(hosts, now=wall_clock())
+    ours.flush()
+    assert other.enter_all(hosts, now=wall_clock()) == [None] * 5
+    ours.flush()
+    assert None not in ours.enter_all(hosts, now=wall_clock())
+    ours.close()
+    other.close()
+
+
+@pytest.mark.parametrize("then", ["enter", "report", "close"])
+def test_gathered_places_go_back_with_whatever_is_asked_next(url: str, then: str) -> None:
+    """Nobody has to remember the flush for the sake of his own next question."""
+    ours, other = _gathering(url)
+    assert ours.enter("x.example", now=wall_clock()) is None
+    ours.leave("x.example", now=wall_clock(), answered=True)
+    match then:
+        case "enter":
+            assert ours.enter("x.example", now=wall_clock()) is None
+            ours.leave("x.example", now=wall_clock(), answered=True)
+            ours.enter("y.example", now=wall_clock())
+        case "report":
+            ours.report(wall_clock())
+        case _:
+            ours.close()
+    assert other.enter("x.example", now=wall_clock()) is None
+    ours.close()
+    other.close()
+
+
+def test_gathered_failures_open_a_circuit(url: str) -> None:
+    """Five that were left together without an answer are five in a row."""
+    network = Network(per_host_concurrency=8, per_host_gap=timedelta())
+    Redis.from_url(url).flushall()
+    gates = RedisGates(url, network, gather=True)
+    assert gates.enter_all(["x.example"] * FAILURES, now=wall_clock()) == [None] * FAILURES
+    for _ in range(FAILURES):
+        gates.leave("x.example", now=wall_clock(), answered=False)
+    gates.flush()
+    (closed,) = gates.report(wall_clock())
+    assert (closed.host, closed.why) == ("x.example", "circuit")
+    gates.close()
+
+
+def test_gathered_failures_count_here_when_the_server_has_gone() -> None:
+    """What could not be told to the server is kept by the process, which is polite by itself meanwhile."""
+    with valkey.server() as url:
+        gates = RedisGates(url, Network(per_host_concurrency=8, per_host_gap=timedelta()), gather=True)
+        assert gates.enter_all(["x.example"] * FAILURES, now=wall_clock()) == [None] * FAILURES
+    for _ in range(FAILURES):
+        gates.leave("x.example", now=_START, answered=False)
+    gates.flush()
+    assert [closed.why for closed in gates.state("x.example", now=_START)] == ["circuit"]
+    gates.close()
+
+
 @pytest.mark.parametrize("scheme", ["unix", "valkey+unix", "redis+socket"])
 def test_a_url_opens_the_gates_that_it_names(url: str, scheme: str) -> None:
     """Valkey and Redis are one to us."""

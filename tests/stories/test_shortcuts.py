@@ -183,6 +183,17 @@ def test_who_has_too_little_in_common_is_known_before_comparing(
     assert grouping.score(mine, many, MODEL) == pytest.approx(score)
 
 
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 119), min_size=1, max_size=7, unique=True))
+def test_what_is_remembered_of_comparisons_changes_no_group(places: list[int]) -> None:
+    """A memory that has seen the first article beside all others groups them as one without."""
+    articles = [_features()[place] for place in places]
+    alike = grouping.remembered()
+    assert grouping.against(articles[0], articles, alike) == grouping.against(articles[0], articles)
+    assert alike(articles[-1], articles[0]) is alike(articles[0], articles[-1])
+    assert grouping.groups(articles, MODEL, alike) == grouping.groups(articles, MODEL)
+
+
 def test_a_weight_is_the_logarithm_of_how_many_texts_there_are_for_one() -> None:
     """Of a term that the table has, and of one that nobody has."""
     table = rarity.Rarity(texts=99, counts={fold("dam"): 4})

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from sqlalchemy import func, or_, select, update
 
@@ -57,8 +58,14 @@ def states(t: Transaction) -> dict[str, ChannelState]:
         row.id: ChannelState(
             id=row.id, hold_until=row.hold_until, disabled_at=row.disabled_at, reason=row.reason, config=row.config
         )
-        for row in t.execute(select(channel).order_by(channel.c.id))
+        for row in t.execute(_states())
     }
+
+
+@cache
+def _states() -> Any:  # noqa: ANN401 - a SELECT
+    # Made once: it is asked for every claim of alerts and every alert that is begun.
+    return select(channel).order_by(channel.c.id)
 
 
 def hold(t: Transaction, channel_id: str, *, until: datetime) -> None:

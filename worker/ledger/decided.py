@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, bindparam, select, update
 
@@ -15,6 +15,7 @@ from worker.ledger.alert_rows import alert_from_row, alert_to_row
 from worker.ledger.engine import Transaction
 from worker.ledger.entries import evidence_to_json
 from worker.ledger.inserts import insert_new
+from worker.ledger.ready import Ready
 from worker.ledger.tables import DEAD, GATHERED, OFF, OPEN, Instant, alert, decision, match, member
 from worker.model import Alert, Match, Reason, Role
 
@@ -67,17 +68,15 @@ def add_decision(
 
 def of_story(t: Transaction, story_id: str) -> list[Decided]:
     """Return all alerts about a story, of every topic and channel, oldest first."""
-    return [_decided(row) for row in t.execute(_alerts("story_id"), {"wanted": story_id})]
+    return [_decided(row) for row in _OF_STORY.all(t, {"wanted": story_id})]
 
 
 def about(t: Transaction, article_id: str) -> list[Decided]:
     """Return all alerts about an article, oldest first."""
-    return [_decided(row) for row in t.execute(_alerts("article_id"), {"wanted": article_id})]
+    return [_decided(row) for row in _ABOUT.all(t, {"wanted": article_id})]
 
 
-@cache
 def _alerts(column: str) -> Any:  # noqa: ANN401 - a SELECT
-    # Made once: composing it for every article that matches costs more than running it.
     digest = alert.alias("digest_row")
     untouched = _untouched(alert) | ((alert.c.work == GATHERED) & _untouched(digest))
     return (
@@ -86,6 +85,10 @@ def _alerts(column: str) -> Any:  # noqa: ANN401 - a SELECT
         .where(alert.c[column] == bindparam("wanted"))
         .order_by(alert.c.id)
     )
+
+
+_OF_STORY: Final = Ready(lambda _: _alerts("story_id"))
+_ABOUT: Final = Ready(lambda _: _alerts("article_id"))
 
 
 def _untouched(table: Any) -> ColumnElement[bool]:  # noqa: ANN401 - the outbox or an alias of it
@@ -108,13 +111,15 @@ def lock_waiting(t: Transaction, a: Alert) -> bool:
 
 def lock_digest(t: Transaction, key: str) -> bool:
     """Keep a digest from being taken up before this transaction ends; ``False`` as for ``lock_waiting``."""
-    return t.execute(_locking(), {"wanted": key}).rowcount == 1
+    return _LOCKING.run(t, {"wanted": key}) == 1
 
 
-@cache
-def _locking() -> Any:  # noqa: ANN401 - an UPDATE
+def _locking(_: str) -> Any:  # noqa: ANN401 - an UPDATE
     # It changes nothing: it is the lock on the row that counts, and that the row is still as it must be.
     return update(alert).where(alert.c.key == bindparam("wanted"), _untouched(alert)).values(work=OPEN)
+
+
+_LOCKING: Final = Ready(_locking)
 
 
 def open_digest(t: Transaction, digest: Alert) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Row, bindparam, func, or_, select, update
@@ -13,8 +14,8 @@ from sqlalchemy import Row, bindparam, func, or_, select, update
 from worker.ledger import leases, tallies
 from worker.ledger.article_rows import article_from_row
 from worker.ledger.engine import Transaction
-from worker.ledger.inserts import insert_into, insert_new
-from worker.ledger.leases import LEASE, Claim, claim_rows, is_in_hand, write_back
+from worker.ledger.inserts import insert_into, insert_new, insert_new_all
+from worker.ledger.leases import LEASE, Claim, claim_rows, is_in_hand, write_back_all
 from worker.ledger.tables import DONE, OPEN, alias, article, entry, match
 from worker.model import Article, Entry, Evidence, KnownEntry, Match, Reason
 from worker.url import canonical
@@ -172,8 +173,13 @@ def release(t: Transaction, claims: Iterable[tuple[Claim[Due], datetime]]) -> No
 
 def pages_in_hand(t: Transaction, mine: Sequence[int]) -> set[str]:
     """Return the pages that are being read for entries other than ``mine``, in their canonical form."""
-    query = select(entry.c.page).where(is_in_hand(entry), entry.c.id.not_in(mine))
-    return set(t.execute(query).scalars())
+    return set(t.execute(_in_hand(), {"mine": list(mine)}).scalars())
+
+
+@cache
+def _in_hand() -> Any:  # noqa: ANN401 - a SELECT
+    others = entry.c.id.not_in(bindparam("mine", expanding=True))
+    return select(entry.c.page).where(is_in_hand(entry), others)
 
 
 def note_article(t: Transaction, entry_id: int, article_id: str) -> None:
@@ -193,21 +199,66 @@ def finish(
     Raises:
         LeaseLost: another worker has claimed the entry meanwhile.
     """
-    write_back(t, entry, claimed, work=DONE, reason=reason, detail=detail, article_id=article_id, last_error=None)
+    finish_all(t, [End(claim=claimed, reason=reason, detail=detail, article_id=article_id)])
 
 
-def retry(t: Transaction, claimed: Claim[Any], *, due_at: datetime, error: str) -> None:
-    """Have the entry tried again at ``due_at``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """The end of an entry that was read: why, and the article that it has led to."""
+
+    claim: Claim[Any]
+    reason: Reason
+    detail: str = ""
+    article_id: str | None = None
+
+
+def finish_all(t: Transaction, ends: Iterable[End]) -> None:
+    """Mark entries as read, as ``finish`` does with one.
 
     Raises:
-        LeaseLost: another worker has claimed the entry meanwhile.
+        LeaseLost: another worker has claimed one of them meanwhile; roll back all.
     """
-    write_back(t, entry, claimed, due_at=due_at, reason=Reason.RETRY, last_error=error)
+    write_back_all(t, entry, [(end.claim, _end_row(end)) for end in ends])
+
+
+def _end_row(end: End) -> dict[str, Any]:
+    kept = {"reason": end.reason, "detail": end.detail, "article_id": end.article_id}
+    return {"work": DONE, "last_error": None, **kept}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """An entry that is to be tried again, when, and what kept it from being read."""
+
+    claim: Claim[Any]
+    due_at: datetime
+    error: str
+
+
+def retry_all(t: Transaction, late: Iterable[Later]) -> None:
+    """Have entries tried again.
+
+    Raises:
+        LeaseLost: another worker has claimed one of them meanwhile; roll back all.
+    """
+    wanted = [(one.claim, {"due_at": one.due_at, "reason": Reason.RETRY, "last_error": one.error}) for one in late]
+    write_back_all(t, entry, wanted)
 
 
 def add_article(t: Transaction, a: Article, *, now: datetime) -> bool:
     """Record an article; ``False`` when it was known, which means that another entry led to the same page."""
-    values = {
+    return bool(add_articles(t, [a], now=now))
+
+
+def add_articles(t: Transaction, articles: Iterable[Article], *, now: datetime) -> set[str]:
+    """Record articles, no two of them with one id, and return the ids of those that were not known."""
+    # In one order, so that no two transactions wait for each other.
+    rows = [_article_row(a, now) for a in sorted(articles, key=attrgetter("id"))]
+    return {row.id for row in insert_new_all(t, article, rows)}
+
+
+def _article_row(a: Article, now: datetime) -> dict[str, Any]:
+    return {
         "id": a.id,
         "url": a.url,
         "page": a.page,
@@ -219,7 +270,6 @@ def add_article(t: Transaction, a: Article, *, now: datetime) -> bool:
         "read_at": now,
         "source": a.source,
     }
-    return insert_new(t, article, values)
 
 
 def change_article(t: Transaction, a: Article, *, now: datetime) -> None:
@@ -228,20 +278,26 @@ def change_article(t: Transaction, a: Article, *, now: datetime) -> None:
     t.execute(update(article).where(article.c.id == a.id).values(**values, read_at=now))
 
 
-def article_at(t: Transaction, page: str) -> str | None:
-    """Return the id of the article that was read from a page, given in its canonical form."""
-    return t.execute(_article_at(), {"page": page}).scalar()
+def articles_at(t: Transaction, pages: Iterable[str]) -> dict[str, str]:
+    """Return the ids of the articles that were read from pages, by the canonical form of those."""
+    # Where several are, any of them.
+    return {row.page: row.id for row in t.execute(_articles_at(), {"pages": list(pages)})}
 
 
 @cache
-def _article_at() -> Any:  # noqa: ANN401 - a SELECT
+def _articles_at() -> Any:  # noqa: ANN401 - a SELECT
     # Made once: composing it for every article costs more than running it.
-    return select(article.c.id).where(article.c.page == bindparam("page")).limit(1)
+    return select(article.c.page, article.c.id).where(article.c.page.in_(bindparam("pages", expanding=True)))
 
 
 def known_articles(t: Transaction, ids: Iterable[str]) -> set[str]:
     """Return those of ``ids`` that are articles."""
-    return set(t.execute(select(article.c.id).where(article.c.id.in_(list(ids)))).scalars())
+    return set(t.execute(_known_articles(), {"ids": list(ids)}).scalars())
+
+
+@cache
+def _known_articles() -> Any:  # noqa: ANN401 - a SELECT
+    return select(article.c.id).where(article.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def matched_topics(t: Transaction, article_id: str) -> set[str]:
@@ -251,8 +307,13 @@ def matched_topics(t: Transaction, article_id: str) -> set[str]:
 
 def get_article(t: Transaction, article_id: str) -> Article | None:
     """Return the article with this id, if it is still kept."""
-    row = t.execute(select(article).where(article.c.id == article_id)).one_or_none()
+    row = t.execute(_article(), {"id": article_id}).one_or_none()
     return None if row is None else article_from_row(row)
+
+
+@cache
+def _article() -> Any:  # noqa: ANN401 - a SELECT
+    return select(article).where(article.c.id == bindparam("id"))
 
 
 def add_match(t: Transaction, m: Match, *, now: datetime) -> None:
@@ -273,9 +334,14 @@ def add_match(t: Transaction, m: Match, *, now: datetime) -> None:
 
 def times(t: Transaction, article_id: str) -> tuple[datetime, datetime | None] | None:
     """Return when an article was published, and when a poll has first found it; ``None`` when it is kept no longer."""
-    found = select(func.min(entry.c.first_seen_at)).where(entry.c.article_id == article.c.id).scalar_subquery()
-    row = t.execute(select(article.c.published_at, found).where(article.c.id == article_id)).one_or_none()
+    row = t.execute(_times(), {"id": article_id}).one_or_none()
     return None if row is None else (row[0], row[1])
+
+
+@cache
+def _times() -> Any:  # noqa: ANN401 - a SELECT
+    found = select(func.min(entry.c.first_seen_at)).where(entry.c.article_id == article.c.id).scalar_subquery()
+    return select(article.c.published_at, found).where(article.c.id == bindparam("id"))
 
 
 def find(t: Transaction, ref: str) -> list[Row[Any]]:

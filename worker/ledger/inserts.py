@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.ledger.engine import Transaction
+from worker.ledger.ready import Ready
 
 
 def insert_into(t: Transaction, table: Table) -> Any:  # noqa: ANN401 - the INSERT of one of two dialects
@@ -18,7 +20,21 @@ def insert_into(t: Transaction, table: Table) -> Any:  # noqa: ANN401 - the INSE
 
 def insert_new(t: Transaction, table: Table, values: dict[str, Any]) -> bool:
     """Insert a row and return ``True``, or do nothing and return ``False`` when a unique key is taken."""
-    return t.execute(_insert_new(t.dialect.name, table), values).first() is not None
+    return _inserting(table, tuple(values)).first(t, values) is not None
+
+
+def insert_new_all(t: Transaction, table: Table, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Insert the rows whose unique keys are not taken, and return the primary keys of those that were inserted."""
+    if not rows:
+        return []
+    if len(rows) == 1:
+        return _inserting(table, tuple(rows[0])).all(t, rows[0])
+    return list(t.execute(_insert_new(t.dialect.name, table), list(rows)).all())
+
+
+@cache
+def _inserting(table: Table, columns: tuple[str, ...]) -> Ready:
+    return Ready(lambda dialect: _insert_new(dialect, table), *columns)
 
 
 @cache

@@ -34,6 +34,7 @@ from sqlalchemy import (
 
 from worker.errors import WirewatchError
 from worker.ledger.engine import Transaction
+from worker.ledger.ready import Ready
 from worker.ledger.tables import OPEN, Instant
 
 MAX_ATTEMPTS = 5
@@ -183,17 +184,44 @@ def write_back(t: Transaction, table: Table, claim: Claim[Any], **values: Any) -
     hold(t, table, claim, lease_until=None, lease_token=None, **values)
 
 
-def hold(t: Transaction, table: Table, claim: Claim[Any], **values: Any) -> None:  # noqa: ANN401
-    """Write ``values`` and keep the lease.
+def write_back_all(t: Transaction, table: Table, ends: Iterable[tuple[Claim[Any], Mapping[str, Any]]]) -> None:
+    """Write the values of each claim, all of the same columns, and give the leases back.
+
+    Raises:
+        LeaseLost: one of the rows is no longer its claim's; roll back all of them.
+    """
+    # In one order, so that no two transactions wait for each other.
+    rows = [_held_row(claim, given) for claim, given in sorted(ends, key=lambda end: end[0].id)]
+    if rows and _holding(table, tuple(rows[0])).run_all(t, rows) != len(rows):
+        raise LeaseLost(f"{table.name}: a lease of {len(rows)} ran out and the row was claimed again")
+
+
+def _held_row(claim: Claim[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {**values, "lease_until": None, "lease_token": None, "held_id": claim.id, "held_token": claim.token}
+
+
+def hold(
+    t: Transaction,
+    table: Table,
+    claim: Claim[Any],
+    *,
+    sets: Callable[[], Mapping[str, Any]] = dict,
+    **values: Any,  # noqa: ANN401 - column values
+) -> None:
+    """Write ``values`` and keep the lease. ``sets`` gives more columns to write, as SQL; it is asked once.
 
     Raises:
         LeaseLost: as ``write_back``.
     """
-    written = t.execute(
-        update(table).where(table.c.id == claim.id, table.c.lease_token == claim.token).values(**values)
-    )
-    if written.rowcount != 1:
+    row = {**values, "held_id": claim.id, "held_token": claim.token}
+    if _holding(table, tuple(row), sets).run(t, row) != 1:
         raise LeaseLost(f"{table.name} {claim.id}: the lease ran out and the row was claimed again")
+
+
+@cache
+def _holding(table: Table, columns: tuple[str, ...], sets: Callable[[], Mapping[str, Any]] = dict) -> Ready:
+    mine = (table.c.id == bindparam("held_id")) & (table.c.lease_token == bindparam("held_token"))
+    return Ready(lambda _: update(table).where(mine).values(**sets()), *columns)
 
 
 def held(t: Transaction, table: Table, claims: Iterable[Claim[Any]]) -> set[tuple[Any, str]]:

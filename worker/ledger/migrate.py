@@ -74,7 +74,7 @@ def _has_fts5(connection: Connection) -> bool:
     if connection.dialect.name != "sqlite":
         return False
     asked = "SELECT count(*) FROM pragma_module_list WHERE name = 'fts5'"
-    return connection.exec_driver_sql(asked).scalar_one() > 0
+    return bool(connection.exec_driver_sql(asked).scalar_one())
 
 
 def _make(connection: Connection) -> None:

@@ -18,12 +18,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, case, exists, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, case, exists, insert, or_, select, update
 
 from worker.ledger import gathered
 from worker.ledger.alert_rows import alert_from_row
 from worker.ledger.engine import Transaction
 from worker.ledger.leases import LEASE, Claim, LeaseLost, claim_rows, hold, write_back
+from worker.ledger.ready import Ready
 from worker.ledger.tables import DONE, OFF, OPEN, UNKNOWN, alert, delivery
 from worker.model import Alert, Delivery, Reason, Role
 
@@ -97,12 +98,19 @@ def begun(t: Transaction, claimed: Claim[Any], *, now: datetime) -> Mapping[str,
     Raises:
         LeaseLost: another worker has claimed the alert meanwhile, or it was given back.
     """
-    mine = (alert.c.id == claimed.id) & (alert.c.lease_token == claimed.token)
-    row = t.execute(select(alert.c.started_at, alert.c.shown).where(mine)).one_or_none()
+    row = _BEGUN.first(t, {"id": claimed.id, "token": claimed.token})
     if row is None:
         raise LeaseLost(f"alert {claimed.id}: the lease ran out and the row was claimed again")
     shown: Mapping[str, Any] | None = row.shown
     return shown if row.started_at == now else None
+
+
+def _begun(_: str) -> Any:  # noqa: ANN401 - a SELECT
+    mine = (alert.c.id == bindparam("id")) & (alert.c.lease_token == bindparam("token"))
+    return select(alert.c.started_at, alert.c.shown).where(mine)
+
+
+_BEGUN: Final = Ready(_begun)
 
 
 def begin(
@@ -121,13 +129,17 @@ def begin(
     Raises:
         LeaseLost: another worker has claimed the alert meanwhile, or it was given back.
     """
-    reason = case((alert.c.reason.in_(_UNCHARGED), Reason.QUEUED.value), else_=alert.c.reason)
-    values: dict[str, Any] = {"started_at": now, "lease_until": now + LEASE, "reason": reason}
+    values: dict[str, Any] = {"started_at": now, "lease_until": now + LEASE}
     if shown is not None:
         values["shown"] = shown
     if repeat:
         values["repeat"] = True
-    hold(t, alert, claimed, **values)
+    hold(t, alert, claimed, sets=_uncharged, **values)
+
+
+def _uncharged() -> dict[str, Any]:
+    waited = or_(*(alert.c.reason == reason for reason in _UNCHARGED))
+    return {"reason": case((waited, Reason.QUEUED.value), else_=alert.c.reason)}
 
 
 def release(t: Transaction, claims: Iterable[Claim[Due]]) -> None:
@@ -206,16 +218,22 @@ def turn_off(t: Transaction, claimed: Claim[Any], *, why: str) -> None:
 
 def add_delivery(t: Transaction, d: Delivery) -> None:
     """Add an attempt to the record of deliveries."""
-    t.execute(
-        insert(delivery).values(
-            alert_key=d.alert_key,
-            at=d.at,
-            attempt=d.attempt,
-            outcome=d.outcome,
-            detail=d.detail,
-            remote_id=d.remote_id,
-        )
+    _ADDING.run(
+        t,
+        {
+            "alert_key": d.alert_key,
+            "at": d.at,
+            "attempt": d.attempt,
+            "outcome": d.outcome,
+            "detail": d.detail,
+            "remote_id": d.remote_id,
+        },
     )
+
+
+_ADDING: Final = Ready(
+    lambda _: insert(delivery).inline(), "alert_key", "at", "attempt", "outcome", "detail", "remote_id"
+)
 
 
 def has_delivery(t: Transaction, d: Delivery) -> bool:

@@ -15,8 +15,10 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, update
 
+from worker.ledger import ready
 from worker.ledger.engine import Transaction
 from worker.ledger.leases import walk_indexes
+from worker.ledger.ready import Ready
 from worker.ledger.tables import Instant, posting
 
 #: How long a posting is kept: nothing looks further back (``worker.stories.joining.HORIZON``).
@@ -36,7 +38,7 @@ def add(t: Transaction, article_id: str, terms: Iterable[str], *, story_id: str,
     """Record the terms by which a story is found: those of one of its articles, which was published ``at``."""
     rows = [{"article_id": article_id, "term": term, "at": at, "story_id": story_id} for term in dict.fromkeys(terms)]
     if rows:
-        t.execute(_insertion(), rows)
+        _INSERTION.run_all(t, rows)
 
 
 def move(t: Transaction, articles: Mapping[str, str]) -> None:
@@ -59,7 +61,7 @@ def best(t: Transaction, weights: Mapping[str, float], *, since: datetime, until
     first, last = (_INSTANT.process_bind_param(at, t.dialect) for at in (since, until))
     values = tuple(value for term in terms for value in (term, first, last))
     found: defaultdict[int, set[str]] = defaultdict(set)
-    for number, story_id in t.exec_driver_sql(_search(len(terms), _PLACE[t.dialect.name]), values).all():
+    for number, story_id in ready.rows(t, _search(len(terms), _PLACE[t.dialect.name]), values):
         found[number].add(story_id)
     scores: defaultdict[str, float] = defaultdict(float)
     for number, story_ids in found.items():
@@ -69,11 +71,6 @@ def best(t: Transaction, weights: Mapping[str, float], *, since: datetime, until
     enough = _ENOUGH * max(scores.values(), default=0.0)
     good = [story_id for story_id, score in scores.items() if score >= enough]
     return sorted(good, key=lambda story_id: (-scores[story_id], story_id))[:limit]
-
-
-@cache
-def _insertion() -> Any:  # noqa: ANN401 - an INSERT
-    return insert(posting)
 
 
 @cache
@@ -92,5 +89,6 @@ def _search(terms: int, place: str) -> str:
     return " UNION ALL ".join(newest)
 
 
+_INSERTION: Final = Ready(lambda _: insert(posting), "article_id", "term", "at", "story_id")
 #: Where a value goes, as sqlite3 and psycopg have it.
 _PLACE: Final = {"sqlite": "?", "postgresql": "%s"}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, bindparam, insert, select, update
 
 from worker.ledger.engine import Transaction
+from worker.ledger.ready import Ready
 from worker.ledger.tables import Instant, silence, story
 from worker.model import Silence
 
@@ -61,15 +61,17 @@ def matching(t: Transaction, *, now: datetime) -> list[Silence]:
 
     One of a story that turned out to be another holds for that one.
     """
-    found = [_silence(row) for row in t.execute(_matching(), {"moment": now})]
+    found = [_silence(row) for row in _MATCHING.all(t, {"moment": now})]
     return [_followed(t, one) if one.story else one for one in found]
 
 
-@cache
-def _matching() -> Any:  # noqa: ANN401 - a SELECT
-    # Made once: it is asked for every article that matches, and composing it costs more than running it.
+def _matching(_: str) -> Any:  # noqa: ANN401 - a SELECT
     moment = bindparam("moment", type_=Instant())
     return select(silence).where(silence.c.ends_at > moment, silence.c.starts_at <= moment).order_by(silence.c.id)
+
+
+#: It is asked for every article that matches.
+_MATCHING: Final = Ready(_matching)
 
 
 def _followed(t: Transaction, one: Silence) -> Silence:

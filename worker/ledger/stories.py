@@ -21,6 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.ledger import turns
 from worker.ledger.engine import Transaction
+from worker.ledger.ready import Ready
 from worker.ledger.tables import member, posting, story
 from worker.ledger.tables import turn as turns_table
 from worker.model import Member, Role, Story
@@ -75,7 +76,7 @@ def take_turn(t: Transaction) -> int:
 
 def seen(t: Transaction, article_id: str) -> tuple[int, str | None]:
     """Return ``turn(t)`` and ``of_article(t, article_id)``, as they are at the same moment."""
-    last, of = t.execute(_seen(), {"name": _TURN, "id": article_id}).one()
+    last, of = _SEEN.first(t, {"name": _TURN, "id": article_id})
     return int(last or 0), of
 
 
@@ -112,7 +113,8 @@ def get(t: Transaction, story_id: str) -> Story | None:
 
 def of_article(t: Transaction, article_id: str) -> str | None:
     """Return the id of the story that the article has joined, if it has joined one."""
-    return t.execute(_of_article(), {"id": article_id}).scalar()
+    row = _OF_ARTICLE.first(t, {"id": article_id})
+    return None if row is None else row.story_id
 
 
 def memberships(t: Transaction) -> dict[str, Membership]:
@@ -139,7 +141,7 @@ def compared(t: Transaction, story_ids: Iterable[str]) -> tuple[list[Story], dic
     wanted = list(story_ids)
     if not wanted:
         return [], {}
-    rows: Sequence[_Columns] = t.execute(_some_members(len(wanted)), _numbered(wanted)).all()
+    rows: Sequence[_Columns] = _some_members(len(wanted)).all(t, _numbered(wanted))
     if len(rows) == _SOME:
         rows = t.execute(_compared(len(wanted)), _numbered(wanted)).all()
     by_story = (list(group) for _, group in groupby(sorted(rows, key=_BY_TIME), key=itemgetter(0)))
@@ -152,15 +154,15 @@ def features(t: Transaction, article_ids: Iterable[str]) -> dict[str, tuple[Mapp
     wanted = list(article_ids)
     if not wanted:
         return {}
-    rows = t.execute(_features(len(wanted)), _numbered(wanted))
+    rows = _features(len(wanted)).all(t, _numbered(wanted))
     return {article_id: (values, shingles or b"") for article_id, values, shingles in rows}
 
 
 def save(t: Transaction, s: Story, *, new: Member, now: datetime, turn: int = 0) -> None:
     """Write a story that ``new`` has opened or joined in the turn with this number."""
     write(t, s)
-    t.execute(
-        _joining(),
+    _JOINING.run(
+        t,
         {
             "article_id": new.article_id,
             "story_id": s.id,
@@ -180,7 +182,7 @@ def save(t: Transaction, s: Story, *, new: Member, now: datetime, turn: int = 0)
 def write(t: Transaction, s: Story) -> None:
     """Write a story without its members."""
     values = {"id": s.id, "first_at": s.first_at, "newest_at": s.newest_at, "linked": s.linked, "merged": None}
-    t.execute(_writing(t.dialect.name), values)
+    _WRITING.run(t, values)
 
 
 def _followed(merged: Mapping[str, str], story_id: str | None) -> str | None:
@@ -247,10 +249,12 @@ def _joined_since() -> Any:  # noqa: ANN401 - a SELECT
     return select(member.c.article_id).where(member.c.seq > bindparam("seen"), matters).order_by(newest).limit(1)
 
 
-@cache
-def _seen() -> Any:  # noqa: ANN401 - a SELECT
+def _seen(_: str) -> Any:  # noqa: ANN401 - a SELECT
     last = select(turns_table.c.count).where(turns_table.c.name == bindparam("name")).scalar_subquery()
     return select(last, _of_article().scalar_subquery())
+
+
+_SEEN: Final = Ready(_seen)
 
 
 @cache
@@ -258,9 +262,11 @@ def _merged() -> Any:  # noqa: ANN401 - a SELECT
     return select(story.c.merged).where(story.c.id == bindparam("id"))
 
 
-@cache
 def _of_article() -> Any:  # noqa: ANN401 - a SELECT
     return select(member.c.story_id).where(member.c.article_id == bindparam("id"))
+
+
+_OF_ARTICLE: Final = Ready(lambda _: _of_article())
 
 
 @cache
@@ -274,13 +280,14 @@ def _all_members() -> Any:  # noqa: ANN401 - a SELECT
 
 
 @lru_cache(maxsize=_LENGTHS)
-def _some_members(count: int) -> Any:  # noqa: ANN401 - a SELECT
-    return (
+def _some_members(count: int) -> Ready:
+    made = (
         select(story.c.id, story.c.first_at, story.c.newest_at, story.c.linked, *_LIGHT)
         .join(member, member.c.story_id == story.c.id)
         .where(story.c.id.in_(_parameters(count)))
         .limit(_SOME)
     )
+    return Ready(lambda _: made)
 
 
 @lru_cache(maxsize=_LENGTHS)
@@ -296,12 +303,11 @@ def _compared(count: int) -> Any:  # noqa: ANN401 - a SELECT
 
 
 @lru_cache(maxsize=_LENGTHS)
-def _features(count: int) -> Any:  # noqa: ANN401 - a SELECT
+def _features(count: int) -> Ready:
     wanted = member.c.article_id.in_(_parameters(count))
-    return select(member.c.article_id, member.c.features, member.c.shingles).where(wanted)
+    return Ready(lambda _: select(member.c.article_id, member.c.features, member.c.shingles).where(wanted))
 
 
-@cache
 def _writing(dialect: str) -> Any:  # noqa: ANN401 - an upsert of one of two dialects
     insertion = (postgresql if dialect == "postgresql" else sqlite).insert(story)
     # What was part of another story for a time may be one of its own again.
@@ -311,6 +317,9 @@ def _writing(dialect: str) -> Any:  # noqa: ANN401 - an upsert of one of two dia
     )
 
 
-@cache
-def _joining() -> Any:  # noqa: ANN401 - an INSERT
-    return insert(member)
+_WRITING: Final = Ready(_writing, "id", "first_at", "newest_at", "linked", "merged")
+_JOINING: Final = Ready(
+    lambda _: insert(member),
+    *("article_id", "story_id", "role", "outlet", "origin", "published_at", "joined_at", "why"),
+    *("features", "shingles", "seq"),
+)

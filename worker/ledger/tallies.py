@@ -15,13 +15,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from itertools import accumulate
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from worker.ledger.ready import Ready
 from worker.ledger.tables import tally
 
 #: Names of tallies, with what their labels say.
@@ -111,16 +111,17 @@ def write(t: Connection) -> None:
 def _add(t: Connection, rows: Iterable[tuple[str, str, int, int, float]]) -> None:
     values = [{"name": name, "label": label, "day": day, "shard": shard, "n": n} for name, label, day, shard, n in rows]
     if values:
-        t.execute(_addition(t.dialect.name), values)
+        _ADDING.run_all(t, values)
 
 
-@cache
 def _addition(dialect: str) -> Any:  # noqa: ANN401 - the INSERT of one of two dialects
-    # Made once: composing it costs more than running it.
     insertion = (postgresql if dialect == "postgresql" else sqlite).insert(tally)
     return insertion.on_conflict_do_update(
         index_elements=list(tally.primary_key.columns), set_={"n": tally.c.n + insertion.excluded.n}
     )
+
+
+_ADDING: Final = Ready(_addition, "name", "label", "day", "shard", "n")
 
 
 def totals(t: Connection, names: Iterable[str] = ()) -> dict[tuple[str, tuple[str, ...]], float]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.ledger.engine import Transaction
+from worker.ledger.ready import Ready
 from worker.ledger.tables import turn
 
 
@@ -18,7 +19,7 @@ def take(t: Transaction, name: str) -> int:
     The turn is given back with the commit; until then whatever is read is what others have committed, by this number
     and no later one. One row is written first: SQLite and PostgreSQL both make the others wait for it.
     """
-    return int(t.execute(_taken(t.dialect.name), {"name": name, "count": 1}).scalar_one())
+    return int(_TAKING.first(t, {"name": name, "count": 1}).number)
 
 
 def last(t: Transaction, name: str) -> int:
@@ -26,12 +27,13 @@ def last(t: Transaction, name: str) -> int:
     return int(t.execute(_last(), {"name": name}).scalar() or 0)
 
 
-@cache
 def _taken(dialect: str) -> Any:  # noqa: ANN401 - an upsert of one of two dialects
-    # Made once, here as in the other rooms of stories: composing a statement costs more than running it.
     insertion = (postgresql if dialect == "postgresql" else sqlite).insert(turn)
     grown = insertion.on_conflict_do_update(index_elements=[turn.c.name], set_={"count": turn.c.count + 1})
-    return grown.returning(turn.c.count)
+    return grown.returning(turn.c.count.label("number"))
+
+
+_TAKING: Final = Ready(_taken, "name", "count")
 
 
 @cache

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
-from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 
-from worker.articles.aggregators import AGGREGATOR_LINK, is_aggregator
 from worker.articles.extraction import Extract, NoText
 from worker.articles.language import language_of_text
-from worker.articles.lengths import after
 from worker.articles.refusals import PAYWALL_TEASER
 from worker.errors import Retryable, Unusable, WirewatchError
 from worker.feeds.waits import retry_after
-from worker.ledger import dead, entries, lengths
+from worker.ledger import entries
 from worker.ledger.engine import Transaction
-from worker.ledger.entries import Due
-from worker.ledger.leases import MAX_ATTEMPTS, Claim, LeaseLost, retry_at
-from worker.model import Article, Entry, Reason
-from worker.stages import counting
-from worker.stages.correcting import correct, withdrawn_topics
+from worker.ledger.leases import MAX_ATTEMPTS
+from worker.model import Entry, Reason
+from worker.stages.noting import (
+    Claimed,
+    Read,
+    Reading,
+    article_id,
+    asked_host,
+    bury,
+    duplicate,
+    note,
+    page_of,
+    speaks_for_itself,
+)
 from worker.stages.pipeline import UNANSWERED, Outcome, Pipeline, logged
-from worker.stages.placing import prepare
-from worker.stages.telling import tell
 from worker.url import canonical
 from worker.url import host as host_of
 from worker.web.response import Response
@@ -42,40 +44,11 @@ _SAME_PAGE = timedelta(seconds=5)
 #: thousands of entries keeps those of other hosts behind them waiting for seconds, and not for as many claims.
 _ROUNDS = 20
 
-Claimed = Claim[Due]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What was read for an entry: the text, and where it is from."""
-
-    title: str
-    text: str
-    language: str | None
-    published_at: datetime | None
-    source: Reason
-    #: Why the page gave no text, when the feed's own text stands in.
-    detail: str = ""
-    #: ``worker.url.canonical`` of where the page was found; empty for the feed's own text.
-    page: str = ""
-    #: Whether the page is one that kills its readers, so that the entry is a dead letter as well.
-    deadly: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    """A claim and what became of it: a reading, or why there is none yet."""
-
-    claim: Claimed
-    result: Reading | Retryable
-
 
 def run(p: Pipeline, *, now: datetime, limit: int = BATCH) -> list[Outcome]:
     """Read at most ``limit`` entries that are due and return what came of each."""
     claims, outcomes = claim(p, now=now, limit=limit)
-    for one in claims:
-        outcomes += record(p, [do(p, one, now=now)], now=now)
-    return outcomes
+    return outcomes + record(p, [do(p, one, now=now) for one in claims], now=now)
 
 
 def claim(p: Pipeline, *, now: datetime, limit: int = BATCH) -> tuple[list[Claimed], list[Outcome]]:
@@ -112,19 +85,12 @@ def _claim(p: Pipeline, *, now: datetime, limit: int) -> tuple[list[Claimed], li
         claims = entries.claim(t, now=now, limit=limit)
         read = entries.known_articles(t, [article_id(one.value.entry) for one in claims if not one.value.again])
         busy = entries.pages_in_hand(t, [one.id for one in claims])
-    admitted: list[Claimed] = []
-    waiting: list[tuple[Claimed, datetime]] = []
-    outcomes: list[Outcome] = []
-    for one in claims:
-        if one.attempt > MAX_ATTEMPTS:
-            outcomes.append(_settled(one, partial(_bury, p, one, now, f"not read in {MAX_ATTEMPTS} attempts")))
-        elif not one.value.again and article_id(one.value.entry) in read:
-            outcomes.append(_settled(one, partial(_finish, p, one, Reason.DUPLICATE, now=now)))
-        elif (later := _later(p, one, busy, now)) is not None:
-            waiting.append((one, later))
-        else:
-            busy.add(canonical(one.value.entry.url))
-            admitted.append(one)
+        ended = [(one, _unread(t, one, read, now=now)) for one in claims]
+    outcomes = [logged(outcome) for _, outcome in ended if outcome is not None]
+    left = [one for one, outcome in ended if outcome is None]
+    later = _later(p, left, busy, now=now)
+    admitted = [one for one in left if later[one.mark] is None]
+    waiting = [(one, at) for one in left if (at := later[one.mark]) is not None]
     if waiting:
         with p.ledger.write() as t:
             entries.release(t, waiting)
@@ -132,17 +98,41 @@ def _claim(p: Pipeline, *, now: datetime, limit: int) -> tuple[list[Claimed], li
     return admitted, outcomes, len(waiting)
 
 
-def _later(p: Pipeline, one: Claimed, busy: Container[str], now: datetime) -> datetime | None:
-    """Return when to look at an entry again, ``None`` when it may be read now and has its place at the host."""
-    if canonical(one.value.entry.url) in busy:
-        return now + _SAME_PAGE
-    host = _host(p, one)
-    return p.gates.enter(host, now=now) if host else None
+def _unread(t: Transaction, one: Claimed, read: Container[str], *, now: datetime) -> Outcome | None:
+    """End an entry that needs no reading and return what came of it; ``None`` for one that is to be read."""
+    if one.attempt > MAX_ATTEMPTS:
+        return bury(t, one, f"not read in {MAX_ATTEMPTS} attempts", now=now)
+    if not one.value.again and article_id(one.value.entry) in read:
+        return duplicate(t, one, now=now)
+    return None
+
+
+def _later(
+    p: Pipeline, claims: Sequence[Claimed], busy: Container[str], *, now: datetime
+) -> dict[tuple[str, str], datetime | None]:
+    """Return by mark when to look at each entry again, ``None`` when it may be read now and has its place at the host.
+
+    All hosts are asked for in one trip. Of entries with one page the first is read, or waits for its host.
+    """
+    found: dict[tuple[str, str], datetime | None] = {}
+    asked: list[tuple[tuple[str, str], str]] = []
+    pages = set[str]()
+    for one in claims:
+        page, host = page_of(one.value.entry.url), asked_host(p, one.value.entry)
+        if page in busy or page in pages:
+            found[one.mark] = now + _SAME_PAGE
+        elif host:
+            asked.append((one.mark, host))
+        else:
+            found[one.mark] = None
+        pages.add(page)
+    told = p.gates.enter_all([host for _, host in asked], now=now)
+    return found | dict(zip((mark for mark, _ in asked), told, strict=True))
 
 
 def do(p: Pipeline, one: Claimed, *, now: datetime) -> Read:
     """Return what an entry's page says. Touches the web and not the ledger, so that many may run at once."""
-    host = _host(p, one)
+    host = asked_host(p, one.value.entry)
     answered = True
     try:
         reading = read_entry(p, one.value.entry, now=now, last_attempt=one.attempt >= MAX_ATTEMPTS)
@@ -157,7 +147,7 @@ def do(p: Pipeline, one: Claimed, *, now: datetime) -> Read:
 
 def record(p: Pipeline, done: Sequence[Read], *, now: datetime) -> list[Outcome]:
     """Match what was read and write it down with all that follows; return what came of each entry."""
-    return [_settled(one.claim, partial(_record, p, one, now)) for one in done]
+    return note(p, done, now=now)
 
 
 def release(p: Pipeline, claims: Sequence[Claimed], *, now: datetime) -> None:
@@ -166,45 +156,13 @@ def release(p: Pipeline, claims: Sequence[Claimed], *, now: datetime) -> None:
         entries.release(t, [(one, now) for one in claims])
 
 
-def _record(p: Pipeline, read: Read, now: datetime) -> Outcome:
-    if isinstance(read.result, Retryable):
-        return _retry(p, read.claim, now, read.result)
-    return _take_in(p, read.claim, read.result, now)
-
-
-def _settled(one: Claimed, work: Callable[[], Outcome]) -> Outcome:
-    try:
-        return logged(work())
-    except LeaseLost as lost:
-        return logged(Outcome(stage="read", subject=one.value.entry.url, reason=Reason.RETRY, detail=str(lost)))
-
-
-def article_id(entry: Entry) -> str:
-    """Return the id that an entry's article has, whichever feed leads to it."""
-    return "a-" + hashlib.sha256(canonical(entry.url).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def _speaks_for_itself(p: Pipeline, entry: Entry) -> str:
-    """Return why an entry's page is not asked for; empty when it is."""
-    feed = p.feeds.get(entry.feed_id)  # None when the feed was taken out of the configuration meanwhile
-    if feed is not None and feed.full_text and entry.text:
-        return "full-text feed"
-    return AGGREGATOR_LINK if is_aggregator(entry.url) else ""
-
-
-def _host(p: Pipeline, one: Claimed) -> str:
-    """Return the host that is to be asked for an entry; empty when none is."""
-    entry = one.value.entry
-    return "" if _speaks_for_itself(p, entry) else host_of(entry.url)
-
-
 def read_entry(p: Pipeline, entry: Entry, *, now: datetime, last_attempt: bool) -> Reading:
     """Return the text of an entry: its page's, or the feed's own when the page gives none.
 
     Raises:
         Retryable: the page cannot be had now; on the last attempt the feed's text stands in instead.
     """
-    if detail := _speaks_for_itself(p, entry):
+    if detail := speaks_for_itself(p, entry):
         return _from_feed(entry, detail)
     feed = p.feeds.get(entry.feed_id)
     try:
@@ -293,108 +251,3 @@ def _from_feed(entry: Entry, detail: str, *, teaser: NoText | None = None, deadl
         detail=detail,
         deadly=deadly,
     )
-
-
-def _article(entry: Entry, reading: Reading, first_seen_at: datetime) -> Article:
-    published_at = reading.published_at or first_seen_at
-    return Article(
-        id=article_id(entry),
-        url=entry.url,
-        page=reading.page,
-        title=reading.title,
-        text=reading.text,
-        outlet=entry.outlet,
-        # A date in the future is a mistake or a trick to stay on top; nothing is newer than its first sight.
-        published_at=min(published_at, first_seen_at),
-        language=reading.language,
-        source=reading.source,
-    )
-
-
-def _take_in(p: Pipeline, claim: Claimed, reading: Reading, now: datetime) -> Outcome:
-    """Match an article, and record it with all that follows from it in one transaction."""
-    entry, again = claim.value.entry, claim.value.again
-    if not (reading.title or reading.text):
-        return _finish(p, claim, Reason.NO_TEXT, now=now, detail=reading.detail)
-    article = _article(entry, reading, claim.value.first_seen_at)
-    matches = p.matcher.match(article)
-    # Before the transaction: others wait for it, and this takes the longest.
-    prepared = prepare(p, article) if matches else None
-    with p.ledger.write() as t:
-        article = replace(article, id=_same_page(t, article) or article.id)
-        told = entries.matched_topics(t, article.id) - withdrawn_topics(t, article.id) if again else set()
-        before = entries.get_article(t, article.id) if again else None
-        added = entries.add_article(t, article, now=now)
-        if before is not None:
-            entries.change_article(t, article, now=now)
-            correct(t, p, before=before, after=article, matches=matches, now=now)
-        reason = reading.source if added else Reason.EDITED if again else Reason.DUPLICATE
-        _end(t, claim, reading, reason, article_id=article.id, now=now)
-        fresh = [m for m in matches if m.topic_id not in told] if added or again else []
-        placed = tell(t, p, article, fresh, now=now, prepared=prepared) if fresh else None
-        counting.read(t, Reason.DEAD if reading.deadly else reason, now=now)
-        _note_page(t, p, claim, reading, now=now)
-    return Outcome(
-        stage="read",
-        subject=entry.url,
-        reason=Reason.DEAD if reading.deadly else reason,
-        detail=reading.detail,
-        facts={
-            "feed": entry.feed_id,
-            "article": article.id,
-            "topics": ",".join(m.topic_id for m in fresh),
-            "story": placed.story.id if placed else "",
-            "role": placed.role if placed else "",
-        },
-    )
-
-
-def _note_page(t: Transaction, p: Pipeline, claim: Claimed, reading: Reading, *, now: datetime) -> None:
-    """Note what a page has given, for what is known of its host."""
-    host = _host(p, claim)
-    if not host:
-        return
-    counting.fetched(t, host, Reason.PAGE if reading.source is Reason.PAGE else counting.named(reading.detail), now=now)
-    if reading.source is Reason.PAGE:
-        lengths.keep(t, host, after(lengths.of(t, host), len(reading.text), now=now), now=now)
-
-
-def _same_page(t: Transaction, article: Article) -> str | None:
-    """Return the id under which the article's page was read before, by way of another address."""
-    return entries.article_at(t, article.page) if article.page else None
-
-
-def _end(t: Transaction, claim: Claimed, reading: Reading, reason: Reason, *, article_id: str, now: datetime) -> None:
-    if reading.deadly:
-        entries.note_article(t, claim.id, article_id)
-        dead.bury(t, claim, kind="entry", subject=claim.value.entry.url, reason=reading.detail, now=now)
-    else:
-        entries.finish(t, claim, reason=reason, detail=reading.detail, article_id=article_id)
-
-
-def _finish(p: Pipeline, claim: Claimed, reason: Reason, *, now: datetime, detail: str = "") -> Outcome:
-    entry = claim.value.entry
-    wanted = article_id(entry) if reason is Reason.DUPLICATE else None
-    with p.ledger.write() as t:
-        entries.finish(t, claim, reason=reason, detail=detail, article_id=wanted)
-        counting.read(t, reason, now=now)
-        if reason is Reason.NO_TEXT:
-            counting.fetched(t, _host(p, claim), counting.named(detail), now=now)
-    return Outcome(stage="read", subject=entry.url, reason=reason, detail=detail)
-
-
-def _retry(p: Pipeline, claim: Claimed, now: datetime, error: Retryable) -> Outcome:
-    due = retry_at(now, attempt=claim.attempt, jitter=p.jitter(), after=error.after)
-    with p.ledger.write() as t:
-        entries.retry(t, claim, due_at=due, error=str(error))
-        counting.read(t, Reason.RETRY, now=now)
-        counting.fetched(t, _host(p, claim), counting.fault(error), now=now)
-    return Outcome(stage="read", subject=claim.value.entry.url, reason=Reason.RETRY, detail=str(error))
-
-
-def _bury(p: Pipeline, claim: Claimed, now: datetime, reason: str) -> Outcome:
-    url = claim.value.entry.url
-    with p.ledger.write() as t:
-        dead.bury(t, claim, kind="entry", subject=url, reason=reason, now=now)
-        counting.read(t, Reason.DEAD, now=now)
-    return Outcome(stage="read", subject=url, reason=Reason.DEAD, detail=reason)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from worker.model import Article, Member, Role, Story
@@ -122,9 +122,10 @@ class _Placed:
     mine: Features
     model: Model
     decoded: Callable[[Member], Features]
+    alike: grouping.Comparison = field(default_factory=grouping.remembered)
 
     def score(self, story: Story) -> float:
-        return grouping.score(self.mine, [self.decoded(m) for m in _compared(story)], self.model)
+        return grouping.score(self.mine, [self.decoded(m) for m in _compared(story)], self.model, self.alike)
 
     def copied_from(self, stories: Iterable[Story]) -> Story | None:
         """Return the story that has the article's own text already."""
@@ -167,7 +168,7 @@ class _Placed:
         """Return where the article is after all articles of ``near`` and itself were grouped anew."""
         members = sorted((m for story in near for m in story.members), key=_order)
         places = [*map(self.decoded, members), self.mine]
-        parts = [part for part in grouping.groups(places, self.model) if part != [len(members)]]
+        parts = [part for part in grouping.groups(places, self.model, self.alike) if part != [len(members)]]
         mine = next((part for part in parts if len(members) in part), None)
         if mine is None:
             return self.opened(stories, probability(best))
@@ -255,8 +256,13 @@ def _with(story: Story, members: Iterable[Member]) -> Story:
     """Return ``story`` with these members, of which one is the first."""
     ordered = sorted(members, key=_order)
     first = _first(ordered)
-    roles = [replace(m, role=Role.FIRST if m is first else _no_first(m.role)) for m in ordered]
+    roles = [_as(m, Role.FIRST if m is first else _no_first(m.role)) for m in ordered]
     return replace(story, first_at=ordered[0].published_at, newest_at=ordered[-1].published_at, members=tuple(roles))
+
+
+def _as(member: Member, role: Role) -> Member:
+    # Of most members it is the role that they have: a new value of each would take a twentieth of a join.
+    return member if member.role is role else replace(member, role=role)
 
 
 def _first(members: Sequence[Member]) -> Member:

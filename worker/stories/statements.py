@@ -6,6 +6,7 @@ Only title and first sentences tell what is new to an article; its whole text te
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
@@ -261,15 +262,31 @@ class _Clues(dict[str, frozenset[str]]):
 def _possible(text: str) -> tuple[list[str], list[str]]:
     """Return which acts and which kinds of toll ``text`` may hold, in the order of their tables."""
     clues = _NONE.union(*filter(None, map(_CLUES.__getitem__, set(_WORD.findall(text)))))
-    return _held(_ACT_FORMS, clues), _held(_TOLL_FORMS, clues)
+    return _ACTS_BY_WORD.held(clues), _TOLLS_BY_WORD.held(clues)
 
 
-def _held(forms: Iterable[_Form], clues: frozenset[str]) -> list[str]:
-    return list(dict.fromkeys([form.name for form in forms if clues.issuperset(form.words)]))
+class _Forms:
+    """The forms of a table, found by the words that must stand there for them: a text holds few of hundreds."""
+
+    def __init__(self, forms: Iterable[_Form]) -> None:
+        self._all = list(forms)
+        self._by_word: defaultdict[str, list[int]] = defaultdict(list)
+        #: Those for which no word must stand there that is known.
+        self._any = [number for number, form in enumerate(self._all) if not form.words]
+        for number, form in enumerate(self._all):
+            if form.words:
+                self._by_word[form.words[0]].append(number)
+
+    def held(self, clues: frozenset[str]) -> list[str]:
+        """Return the names of those that may be held where these words are, in the order of the table."""
+        possible = [number for clue in clues for number in self._by_word.get(clue, ())]
+        found = [number for number in possible if clues.issuperset(self._all[number].words)]
+        return list(dict.fromkeys([self._all[number].name for number in sorted(found + self._any)]))
 
 
 _NONE: frozenset[str] = frozenset()
 # What is right beside a number may be cut out of the midst of a word: so of a toll any part of a word is a clue.
 _ACT_FORMS = _forms(_ACTS)
 _TOLL_FORMS = _forms({name: words.replace(r"\b", "") for name, words in _TOLLS.items()}, word=r"\w*?(?:{})\w*")
+_ACTS_BY_WORD, _TOLLS_BY_WORD = _Forms(_ACT_FORMS), _Forms(_TOLL_FORMS)
 _CLUES = _Clues({word for form in (*_ACT_FORMS, *_TOLL_FORMS) for word in form.words})
