@@ -65,11 +65,12 @@ def _page(event: dict[str, str], chance: random.Random, nth: int) -> Page:
 
 
 def _head(title: str, chance: random.Random, nth: int) -> str:
+    published = f"2026-02-{1 + nth % 9:02}T0{nth % 10}:30:00Z"
     data = {
         "@context": "https://schema.org",
         "@type": "NewsArticle",
         "headline": title,
-        "datePublished": f"2026-02-{1 + nth % 9:02}T0{nth % 10}:30:00Z",
+        "datePublished": published,
         "author": [{"@type": "Person", "name": f"{name(chance)} {name(chance)}"}],
         "publisher": {"@type": "Organization", "name": "Wire", "logo": {"@type": "ImageObject", "url": "/l.png"}},
     }
@@ -80,7 +81,7 @@ def _head(title: str, chance: random.Random, nth: int) -> str:
             "og:type": "article",
             "og:site_name": "Wire",
             "og:image": f"https://img.example/{nth}.jpg",
-            "article:published_time": data["datePublished"],
+            "article:published_time": published,
             "twitter:card": "summary_large_image",
             "fb:app_id": "1234567890",
         }.items()

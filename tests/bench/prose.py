@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,9 +47,9 @@ def name(chance: random.Random) -> str:
 
 
 def _sentence(chance: random.Random) -> str:
-    text = chance.choice(_PROSE["sentences"])
-    office = chance.choice(_PROSE["offices"])
-    slots = {
+    text: str = chance.choice(_PROSE["sentences"])
+    office: str = chance.choice(_PROSE["offices"])
+    slots: dict[str, Callable[[], str]] = {
         "{office}": lambda: office,
         "{Office}": lambda: office[0].upper() + office[1:],
         "{matter}": lambda: chance.choice(_PROSE["matters"]),

@@ -1,4 +1,4 @@
-"""`make bench`: every comparison, as a table. `make bench ONLY=name` runs one.
+"""`make bench`: every comparison, as a table. `make bench ONLY=name` runs one (``console`` only so: it takes long).
 
 OUT=FILE writes the rows as JSON lines as well; AGAINST=FILE reads such rows of an earlier run and says of each whether
 the two agree, that is, whether what the rounds of one came to overlaps with what those of the other did. PROFILE=1
@@ -27,15 +27,22 @@ from tests.bench.harness import Row, read_row
 #: Comparisons in the order in which they run, and the rounds of each unless ``--rounds`` says how many.
 NAMES = {
     "article_path": 5,
-    "extraction": 5,
+    "extraction": 3,
+    "naive": 3,
     "percolator": 5,
     "ledger_rates": 5,
     "polling": 5,
     "web": 5,
+    "fleet": 5,
+    "tasks": 5,
+    "memory": 1,
+    "startup": 5,
     "scheduling": 5,
+    "meaning": 5,
     "stories": 5,
-    "console": 5,
 }
+#: Those that run only when they are asked for by name: minutes each, and not about what an article costs.
+LONGER = {"console": 5}
 
 
 def main() -> None:
@@ -56,7 +63,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=list(NAMES), help="run this comparison alone")
+    parser.add_argument("--only", choices=[*NAMES, *LONGER], help="run this comparison alone")
     parser.add_argument("--rounds", type=int, help="rounds of each comparison (default: 3 to 7, as each needs)")
     parser.add_argument("--pages", type=Path, help="directory of .html or .html.gz pages in place of made ones")
     parser.add_argument("--json", action="store_true", help="JSON lines in place of the table")
@@ -80,7 +87,7 @@ def _profiled() -> Iterator[None]:
 def _rows(name: str, asked: argparse.Namespace) -> Iterable[Row]:
     module = importlib.import_module(f"tests.bench.{name}")
     extra = {"pages_dir": asked.pages} if asked.pages and getattr(module, "TAKES_PAGES", False) else {}
-    for row in module.rows(asked.rounds or NAMES[name], **extra):
+    for row in module.rows(asked.rounds or (NAMES | LONGER)[name], **extra):
         yield replace(row, comparison=name)
 
 

@@ -52,6 +52,7 @@ def serving(pages: Sequence[Page]) -> Iterator[Site]:
     server = spawn.Process(target=_serve, args=(there,), daemon=True)
     server.start()
     try:
+        there.close()  # so that its end is ours to see
         here.send(list(pages))
         yield Site(here.recv())
     finally:

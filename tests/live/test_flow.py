@@ -36,13 +36,14 @@ FEEDS = 6
 
 @dataclass
 class Turnstile:
-    """A web in which the feed ``f0`` answers only when it is let through."""
+    """A web in which the feed ``f0``, or the first ``waiting`` feeds, answer only when they are let through."""
 
     open: threading.Event = field(default_factory=threading.Event)
+    waiting: int = 1
 
     def get(self, url: str, **_: Any) -> Response:
         """Return an empty feed."""
-        if url.endswith("/f0"):
+        if int(url.rpartition("/f")[2]) < self.waiting:
             assert self.open.wait(DEADLINE)
         return Response(status=200, url=url, body=b"<rss version='2.0'><channel></channel></rss>")
 
@@ -107,6 +108,32 @@ def let_go(p: Pipeline) -> None:
     """Have the feed that dawdles answer."""
     assert isinstance(p.web, Turnstile)
     p.web.open.set()
+
+
+def test_most_places_being_taken_by_those_who_dawdle_keeps_no_other_waiting(p: Pipeline) -> None:
+    """Few places are free and a claim is dear, but it is made: one free place of four is enough for all who answer."""
+    assert isinstance(p.web, Turnstile)
+    p.web.waiting = 3
+    with going(p, steps(), room=4):
+        until(lambda: list(states(p).values()) == ["new"] * 3 + ["ok"] * 3)
+        let_go(p)
+        until(lambda: list(states(p).values()) == ["ok"] * FEEDS)
+
+
+def test_results_that_come_together_are_recorded_together(p: Pipeline) -> None:
+    """Five of six answer at once, and wait a little for the one that does not: one transaction, and then one for it."""
+    recorded: list[int] = []
+
+    def record(p_: Pipeline, asked: Any, *, now: datetime) -> list[Outcome]:
+        recorded.append(len(asked))
+        return poll.record(p_, asked, now=now)
+
+    with going(p, steps(record), room=2 * FEEDS):
+        until(lambda: sum(recorded) == FEEDS - 1)
+        let_go(p)
+        until(lambda: sum(recorded) == FEEDS)
+    assert recorded[-1] == 1
+    assert len(recorded) < FEEDS
 
 
 def test_a_row_that_takes_its_time_keeps_no_other_waiting(p: Pipeline) -> None:

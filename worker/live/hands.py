@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -31,16 +30,14 @@ class Hands(Generic[K, T]):
         """Have ``work`` done by the next free thread."""
         self._todo.put((key, work))
 
-    def take(self, *, timeout: float, linger: float = 0.0) -> list[tuple[K, T | None]]:
+    def take(self, *, timeout: float) -> list[tuple[K, T | None]]:
         """Return all that is done: keys with results, ``None`` where the work has raised.
 
-        Waits at most ``timeout`` seconds for the first, and then ``linger`` seconds for others to come with it.
+        Waits at most ``timeout`` seconds for the first.
         """
         found: list[tuple[K, T | None] | None] = []
         try:
             found.append(self._done.get(timeout=timeout))
-            if linger and found != [None]:
-                time.sleep(linger)
             while True:
                 found.append(self._done.get_nowait())
         except queue.Empty:
