@@ -27,9 +27,11 @@ replay: $(RUN) ## the five seed articles through the whole pipeline, on a virtua
 run: $(RUN) ## the service, with config/ and .wirewatch/
 	$(BIN)/wirewatch run
 
+# Bytecode is kept even where the environment says otherwise: without it each of hundreds of processes compiles the
+# package anew, and each of four workers all tests.
 test: $(DEV) lint ## lint, types, import contracts and all tests; installs a browser and Prometheus if it may
 	@.ci/programs
-	$(BIN)/python -m pytest -n 4 $(PYTEST_ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 $(PYTEST_ARGS)
 
 lint: $(DEV) ## format check, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from sqlalchemy import update
 
-from tests.processes import ROOT, begin, ended, wirewatch
+from tests.processes import ROOT, SHIPPED, begin, ended, wirewatch
 from tests.service.beside import wait_for
 from worker.build import REPLAY_LEDGER, SERVICE_LEDGER
 from worker.ledger.engine import open_file
@@ -57,7 +57,7 @@ def replayed(cwd: Path) -> Path:
     cwd.mkdir(parents=True, exist_ok=True)
     (cwd / "hostile.jsonl").write_text(hostile_articles(), "utf-8")
     for recording in (SEEDS, cwd / "hostile.jsonl"):
-        done = wirewatch("replay", recording, "--state", cwd / "state", cwd=cwd)
+        done = wirewatch("replay", recording, "--state", cwd / "state", cwd=cwd, config=SHIPPED)
         assert done.code == 0, done.err
     _spoil(cwd / "state" / REPLAY_LEDGER)
     return cwd / "state"

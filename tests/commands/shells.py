@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from tests.processes import DEADLINE, ROOT, Ended, begin, ended, start
+from tests.processes import BY_RULE, DEADLINE, ROOT, Ended, begin, ended, start
 from worker.replay.session import ALERTS
 
 SEEDS = ROOT / "seeds"
-CONFIG = ROOT / "config"
+CONFIG = BY_RULE
 TOPICS = CONFIG / "topics.yaml"
-#: What the shipped topic matches, in the headline alone.
+#: What the topic matches, in the headline alone.
 CLAIM = "Iran says its missile programme is not negotiable"
 
 
@@ -135,16 +135,29 @@ def interrupted(number: int, *args: str | Path, cwd: Path, state: Path) -> Ended
     try:
         _fill(held)
         process = start(_into, str(pipe), [str(a) for a in args], str(cwd))
+        assert process.pid is not None
         until = time.monotonic() + DEADLINE
-        while not (state / ALERTS).exists() or not (state / ALERTS).stat().st_size:
+        while not _written(state / ALERTS) or not _stands(process.pid):
             assert process.is_alive(), (cwd / "stderr").read_text("utf-8")
             assert time.monotonic() < until
-        assert process.pid is not None
+            time.sleep(0.02)
         os.kill(process.pid, number)
         (cwd / "stdout").touch()
         return ended(process, cwd)
     finally:
         os.close(held)
+
+
+def _written(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def _stands(pid: int) -> bool:
+    """Return whether a process waits in the write to its pipe: proc_pid_wchan(5).
+
+    A signal that comes in the instant before is not seen by Python until the write has ended, which it never does.
+    """
+    return "pipe_write" in Path(f"/proc/{pid}/wchan").read_text("ascii")
 
 
 def _fill(handle: int) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.commands.shells import CLAIM, CONFIG, TOPICS, ends_well, jsonl
-from tests.processes import Ended, wirewatch
+from tests.commands.shells import CLAIM, TOPICS, ends_well, jsonl
+from tests.processes import SHIPPED, Ended, wirewatch
 
 _MATCH = ("match", "--topics", TOPICS)
 _PARAGRAPH = "<p>The delegates met in the old town hall on Monday, and most of them stayed until the evening.</p>"
@@ -31,7 +31,8 @@ def test_match_answers_a_line_for_each_match_from_stdin(tmp_path: Path) -> None:
     article = {"id": "1", "title": f"\U0001f680 {CLAIM}", "text": f"Rain.\n\nThen: {CLAIM}."}
     weather = {"id": "2", "title": "Rain", "text": "It rained."}
     stdin = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in (weather, article))
-    (line,) = lines(ends_well(wirewatch(*_MATCH, "--json", cwd=tmp_path, stdin=stdin), 0))
+    topics = SHIPPED / "topics.yaml"
+    (line,) = lines(ends_well(wirewatch("match", "--topics", topics, "--json", cwd=tmp_path, stdin=stdin), 0))
     assert (line["article"], line["topic"], line["matched"], line["by"]) == ("1", "missile-stance", True, "both")
     assert line["score"] >= 0.5
     assert {evidence["field"] for evidence in line["evidence"]} == {"title", "text"}
@@ -92,7 +93,7 @@ def test_match_of_odd_characters_keeps_the_offsets_and_the_terminal(tmp_path: Pa
     title = "\ud800 \x9b31m \u2028 \x85 " + CLAIM
     (tmp_path / "a.jsonl").write_text(json.dumps({"id": "\x9b\ud800", "title": title}))
     (line,) = lines(ends_well(wirewatch(*_MATCH, "--articles", "a.jsonl", cwd=tmp_path), 0))
-    _, words = line["evidence"]
+    (words,) = line["evidence"]
     assert title[words["start"] : words["end"]] == words["text"] == "missile programme is not negotiable"
 
 
@@ -263,8 +264,8 @@ def test_check_json_has_the_places_as_numbers(tmp_path: Path) -> None:
 
 def test_the_shipped_configuration_is_right_and_its_examples_pass(tmp_path: Path) -> None:
     """What a newcomer starts with must not complain."""
-    assert "0 problems, 0 warnings" in ends_well(wirewatch("check", "--config", CONFIG, cwd=tmp_path), 0).out
-    found = ends_well(wirewatch("test", "--config", CONFIG, cwd=tmp_path), 0)
+    assert "0 problems, 0 warnings" in ends_well(wirewatch("check", "--config", SHIPPED, cwd=tmp_path), 0).out
+    found = ends_well(wirewatch("test", "--config", SHIPPED, cwd=tmp_path), 0)
     assert " 0 failed" in found.out.splitlines()[-1]
 
 

@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 
 from tests.commands.shells import CONFIG, SEEDS, alerts, both, ends_well, real, summary, told
-from tests.processes import ROOT, wirewatch
+from tests.processes import ROOT, SHIPPED, wirewatch
 
 EXPECTED = SEEDS / "expected.yaml"
+#: What is told when rules decide alone: the same, but for the evidence.
+BY_RULE_EXPECTED = ROOT / "tests" / "data" / "expected-by-rule.yaml"
 _FIRST = "https://meridian-dispatch.example/2025/12/22/iran-missile-programme-defensive"
 _SUMS = "5 articles, 5 matches, 2 stories, 2 alerts, 3 updates"
 
 
 def test_the_seeds_are_two_stories_with_one_alert_and_its_updates_each(tmp_path: Path) -> None:
     """The table shows the headlines with their evidence marked, and the sums at its end."""
-    found = ends_well(wirewatch("replay", SEEDS, "--expect", EXPECTED, cwd=tmp_path), 0)
+    found = ends_well(wirewatch("replay", SEEDS, "--expect", EXPECTED, cwd=tmp_path, config=SHIPPED), 0)
     assert found.out.splitlines()[-1] == _SUMS
     assert found.out.count("ALERT") == 2
     assert found.out.count("update ") == 3
@@ -28,7 +30,7 @@ def test_the_seeds_are_two_stories_with_one_alert_and_its_updates_each(tmp_path:
 
 def test_json_is_a_line_for_each_alert_and_a_summary(tmp_path: Path) -> None:
     """The lines have the fields that the design names, and the evidence stands where it says."""
-    found = ends_well(wirewatch("replay", SEEDS, "--json", cwd=tmp_path), 0)
+    found = ends_well(wirewatch("replay", SEEDS, "--json", cwd=tmp_path, config=SHIPPED), 0)
     lines = alerts(found.out)
     assert [(line["article"], line["role"]) for line in lines] == [
         ("000", "first"),
@@ -64,14 +66,14 @@ def test_json_is_a_line_for_each_alert_and_a_summary(tmp_path: Path) -> None:
 )
 def test_two_runs_are_byte_identical_whatever_surrounds_them(tmp_path: Path, env: dict[str, str]) -> None:
     """Hash seed, time zone, language and directory leave no trace."""
-    here = wirewatch("replay", SEEDS, "--json", cwd=tmp_path / "here")
-    there = real("replay", SEEDS, "--json", "--config", CONFIG, cwd=tmp_path, env=env)
+    here = wirewatch("replay", SEEDS, "--json", cwd=tmp_path / "here", config=SHIPPED)
+    there = real("replay", SEEDS, "--json", "--config", SHIPPED, cwd=tmp_path, env=env)
     assert ends_well(there, 0).out == ends_well(here, 0).out
 
 
 def test_a_second_run_into_one_state_alerts_nothing(tmp_path: Path) -> None:
     """What was told is told, and the expectation still holds of all that was told."""
-    args = ("replay", SEEDS, "--state", "state", "--json", "--expect", EXPECTED)
+    args = ("replay", SEEDS, "--state", "state", "--json", "--expect", BY_RULE_EXPECTED)
     assert len(alerts(ends_well(wirewatch(*args, cwd=tmp_path), 0).out)) == 5
     again = ends_well(wirewatch(*args, cwd=tmp_path), 0)
     assert (alerts(again.out), summary(again.out)["alerts"]) == ([], 0)
@@ -80,7 +82,7 @@ def test_a_second_run_into_one_state_alerts_nothing(tmp_path: Path) -> None:
 
 def test_two_replays_at_the_same_time_into_one_state_tell_each_alert_once(tmp_path: Path) -> None:
     """Each has a clock of its own that jumps over the other's leases, so the second waits for the first."""
-    args = ("replay", SEEDS, "--state", tmp_path / "state", "--json", "--expect", EXPECTED)
+    args = ("replay", SEEDS, "--state", tmp_path / "state", "--json", "--expect", BY_RULE_EXPECTED)
     found = [ends_well(one, 0) for one in both(*args, cwd=tmp_path)]
     assert sorted(len(alerts(one.out)) for one in found) == [0, 5]
     assert sorted(told(tmp_path / "state").values()) == [1] * 5
@@ -95,7 +97,7 @@ def test_without_state_every_replay_begins_anew_and_the_last_one_answers_why(tmp
 
 def test_an_expectation_that_is_not_met_shows_a_readable_difference(tmp_path: Path) -> None:
     """A line for what was expected, a line for what was told, and nothing about what agrees; exit code 1."""
-    wrong = EXPECTED.read_text("utf-8").replace("2025-12-22T12:15:00Z", "2025-12-22T12:16:00Z")
+    wrong = BY_RULE_EXPECTED.read_text("utf-8").replace("2025-12-22T12:15:00Z", "2025-12-22T12:16:00Z")
     (tmp_path / "e.yaml").write_text(wrong, "utf-8")
     err = ends_well(wirewatch("replay", SEEDS, "--expect", "e.yaml", cwd=tmp_path), 1).err
     assert err.startswith("e.yaml: not met\n--- expected\n+++ told\n")
@@ -148,7 +150,7 @@ def test_an_expectation_that_cannot_be_used_is_an_error_before_the_replay(
 def test_update_writes_what_was_told(tmp_path: Path) -> None:
     """The file that comes out is the one that is kept beside the seeds, and nothing else is left."""
     before = {place.name for place in tmp_path.iterdir()}
-    found = ends_well(wirewatch("replay", SEEDS, "--expect", "e.yaml", "--update", cwd=tmp_path), 0)
+    found = ends_well(wirewatch("replay", SEEDS, "--expect", "e.yaml", "--update", cwd=tmp_path, config=SHIPPED), 0)
     assert "e.yaml: written" in found.err
     assert (tmp_path / "e.yaml").read_bytes() == EXPECTED.read_bytes()
     made = {place.name for place in tmp_path.iterdir()} - before

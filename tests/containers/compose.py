@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,8 +19,9 @@ REHEARSAL: Final = ROOT / "config" / "replay" / "compose.env"
 _VARIABLE: Final = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+)(?::(?P<how>[-?])(?P<rest>[^}]*))?\})")
 
 
+@cache
 def raw(file: Path = FILE) -> dict[str, Any]:
-    """Return the document as YAML has it."""
+    """Return the document as YAML has it, always the same one: nobody may change it."""
     loaded: dict[str, Any] = YAML(typ="safe", pure=True).load(file.read_text("utf-8"))
     return loaded
 

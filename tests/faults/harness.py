@@ -5,32 +5,35 @@ from __future__ import annotations
 import json
 import signal
 from collections import Counter
-from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
-from tests.processes import ROOT, finish, kill_when, start
+from tests.processes import BY_RULE, ROOT, finish, kill_when, start
 from worker.channels.base import Found
 from worker.model import Outgoing
 from worker.replay import recording, session
 from worker.replay.recorder import Recorder
-from worker.settings import load
+from worker.settings import Settings, load
 
 SEEDS = ROOT / "seeds"
-CONFIG = ROOT / "config"
 
 
 def replay(state: Path, recorder: type[Recorder] = Recorder) -> None:
     """Replay the seeds into ``state``, in this process; by rule alone, since it is the telling that is tested."""
-    settings = load(CONFIG, {})
     session.run(
         recording.load(SEEDS),
-        replace(settings, topics=tuple(replace(topic, require="either") for topic in settings.topics)),
+        _settings(),
         state=state,
         heard=lambda _: None,
         progress=lambda *_: None,
         recorder=recorder,
     )
+
+
+@cache
+def _settings() -> Settings:
+    return load(BY_RULE, {})
 
 
 def told(state: Path) -> Counter[str]:

@@ -236,6 +236,16 @@ def test_the_shipped_topic_passes_its_own_examples() -> None:
     assert not any(percolator.match(_article(text)) for text in topic.examples_ignore)
 
 
+def test_the_tests_of_commands_watch_for_the_shipped_topic_by_its_rule_alone() -> None:
+    """Their configuration is what ships, without what needs models, and without the examples."""
+    shipped, ours = load(_ROOT / "config", {}), load(_ROOT / "tests" / "data" / "config" / "rules", {}, required=True)
+    (topic,) = shipped.topics
+    alone = replace(topic, topic="", meaning=(), unlike=(), require="either", examples_match=(), examples_ignore=())
+    assert ours.topics == (alone,)
+    assert (ours.feeds, ours.service) == (shipped.feeds, shipped.service)
+    assert (ours.channels, ours.routes, ours.policy) == (shipped.channels, shipped.routes, shipped.policy)
+
+
 def _article(text: str) -> Article:
     return Article(
         id="a", url="https://x.example/", title="", text=text, outlet="x", published_at=datetime(2026, 1, 1, tzinfo=UTC)
