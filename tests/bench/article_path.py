@@ -39,7 +39,7 @@ from worker.web.client import LiveWeb
 from worker.web.network import Network
 
 TAKES_PAGES = True
-_PAGES, _FEEDS = 80, 20
+_PAGES, _FEEDS = 60, 20
 _MINUTE = timedelta(minutes=1)
 _numbers = count()
 

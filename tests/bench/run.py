@@ -1,4 +1,4 @@
-"""`make bench`: every comparison, as a table. `make bench ONLY=name` runs one (``console`` only so: it takes long).
+"""`make bench`: every comparison, as a table; ONLY=name runs one (``web``, ``scheduling`` and ``console`` only so).
 
 OUT=FILE writes the rows as JSON lines as well; AGAINST=FILE reads such rows of an earlier run and says of each whether
 the two agree, that is, whether what the rounds of one came to overlaps with what those of the other did. PROFILE=1
@@ -29,20 +29,18 @@ NAMES = {
     "article_path": 5,
     "extraction": 3,
     "naive": 3,
-    "percolator": 5,
-    "ledger_rates": 5,
+    "meaning": 3,
+    "percolator": 3,
+    "tasks": 3,
     "polling": 5,
-    "web": 5,
     "fleet": 5,
-    "tasks": 5,
+    "stories": 3,
+    "ledger_rates": 3,
     "memory": 1,
     "startup": 5,
-    "scheduling": 5,
-    "meaning": 5,
-    "stories": 5,
 }
 #: Those that run only when they are asked for by name: minutes each, and not about what an article costs.
-LONGER = {"console": 5}
+LONGER = {"web": 5, "scheduling": 5, "console": 5}
 
 
 def main() -> None:
@@ -64,7 +62,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=[*NAMES, *LONGER], help="run this comparison alone")
-    parser.add_argument("--rounds", type=int, help="rounds of each comparison (default: 3 to 7, as each needs)")
+    parser.add_argument("--rounds", type=int, help="rounds of each comparison (default: 1 to 5, as each needs)")
     parser.add_argument("--pages", type=Path, help="directory of .html or .html.gz pages in place of made ones")
     parser.add_argument("--json", action="store_true", help="JSON lines in place of the table")
     parser.add_argument("--out", type=Path, help="file that the JSON lines are added to as well")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.builders import NOON, feed, feed_state
@@ -139,6 +139,13 @@ _ITEM = st.tuples(
 )
 
 
+_TWICE = [("tag:a", "", "Title a", ""), ("tag:a", "", "", "x")]
+
+
+@example(form="rss", old=_TWICE, gone=0, new=_TWICE[1:])
+@example(
+    form="rss", old=[("https://wire.example/a", "", "One", "")], gone=0, new=[("", "https://wire.example/a", "", "x")]
+)
 @given(
     form=st.sampled_from(sorted(FORMATS)),
     old=st.lists(_ITEM, max_size=8),

@@ -5,14 +5,14 @@ article. So a feed remembers of each item of its last document a hash of its sou
 ``Shown``. ``worker.feeds.document`` then reads a document without the items whose source it knows.
 
 What a new item is called depends on its neighbours: a guid that several items share identifies none (``worker.feeds
-.items``). So the shortcut is only taken where it cannot matter: few items are new, and none of them shares a guid, an
-address or a title with one that is left out. It is an answer to cost alone: with and without it the same is found.
+.items``). So the shortcut is only taken where it cannot matter: few items are new, and no two items of the document
+share a guid, an address or a title. It is an answer to cost alone: with and without it the same is found.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain
@@ -99,25 +99,26 @@ def without_known(parted: Parted, shown: bytes) -> Rest | None:
 
 
 def remember(parted: Parted, items: Sequence[Item], feed: Feed) -> bytes:
-    """Return what is to be remembered of a document that was read whole; empty when its items are not its elements."""
-    if len(items) != len(parted.spans):
+    """Return what is to be remembered of a document that was read whole.
+
+    It is empty when its items are not its elements, or two of them share an identity: then the order of all decides.
+    """
+    marks = [_mark(item, feed) for item in items]
+    if len(marks) != len(parted.spans) or not _are_distinct(marks):
         return b""
-    return _memory(parted, (_mark(item, feed) for item in items))
+    return _memory(parted, marks)
 
 
 def remember_rest(parted: Parted, rest: Rest, items: Sequence[Item], feed: Feed) -> bytes | None:
     """Return what is to be remembered of a document of which ``rest`` was read.
 
-    ``None`` says that it must be read whole after all: a new item shares an identity with one that was left out.
+    ``None`` says that it must be read whole after all: two items share an identity.
     """
     if len(items) != rest.marks.count(None):
         return None
-    read = [_mark(item, feed) for item in items]
-    taken = set(chain.from_iterable(map(_identities, filter(None, rest.marks))))
-    if any(not taken.isdisjoint(_identities(mark)) for mark in read):
-        return None
-    new = iter(read)
-    return _memory(parted, (mark or next(new) for mark in rest.marks))
+    new = iter([_mark(item, feed) for item in items])
+    marks = [mark or next(new) for mark in rest.marks]
+    return _memory(parted, marks) if _are_distinct(marks) else None
 
 
 def _spans(text: str, at: int, name: str) -> list[tuple[int, int]]:
@@ -136,6 +137,11 @@ def _spans(text: str, at: int, name: str) -> list[tuple[int, int]]:
                 spans.append((begun, mark.end()))
             begun = None if closes else mark.start()
     return spans if begun is None else []
+
+
+def _are_distinct(marks: Iterable[bytes]) -> bool:
+    named = list(chain.from_iterable(map(_identities, marks)))
+    return len(named) == len(set(named))
 
 
 def _ends(hider: str) -> bool:
@@ -159,10 +165,9 @@ def _mark(item: Item, feed: Feed) -> bytes:
     return b"".join(_hash(name) if name else _NOTHING for name in identities(item, feed))
 
 
-def _identities(mark: bytes) -> Iterator[tuple[int, bytes]]:
-    for n in range(0, len(mark), _HASH):
-        if (one := mark[n : n + _HASH]) != _NOTHING:
-            yield n, one
+def _identities(mark: bytes) -> set[bytes]:
+    # Without their kinds: the guid of one item may be the address of another.
+    return {mark[n : n + _HASH] for n in range(0, len(mark), _HASH)} - {_NOTHING}
 
 
 def _hash(text: str) -> bytes:
