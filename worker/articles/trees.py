@@ -78,7 +78,8 @@ def prune(tree: Any) -> Any:  # noqa: ANN401
     Scripts and styles go as well, but for those that hold data (JSON-LD): they are most of a page, and the extractor
     copies what it is given three times.
     """
-    # Elements by name, and the few with one of three attributes: a tenth of the cost of one expression for all.
+    # Elements by name, and the few with one of three attributes: half the cost of one expression for all, scripts and
+    # styles included (2.2 to 1.0 ms a page).
     named = [element for element in tree.iter(*_NEVER) if element.tag != "footer" or not _is_quoted(element)]
     marked = [element for element in _with_marks()(tree) if _is_furniture(element)]
     forms = [element for element in tree.iter("form") if not _holds_article(element)]

@@ -1,8 +1,8 @@
 """Items that a document shows just as the last one did, which need not be parsed again.
 
 A poll that finds something new finds one item in twenty, and to parse the other nineteen costs as much as to extract an
-article. So a feed remembers of each item of its last document a hash of its source, and of its identities: what is
-``Shown``. ``worker.feeds.document`` then reads a document without the items whose source it knows.
+article. So a feed remembers of each item of its last document a hash of its source, and of its identities
+(``FeedState.shown``). ``worker.feeds.document`` then reads a document without the items whose source it knows.
 
 What a new item is called depends on its neighbours: a guid that several items share identifies none (``worker.feeds
 .items``). So the shortcut is only taken where it cannot matter: few items are new, and no two items of the document

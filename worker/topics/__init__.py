@@ -4,7 +4,7 @@ A topic's clauses become one form of expression (``terms``, ``query``, ``rules``
 numbers, all at once (``letters``, ``table``, ``lexicon``); a percolator holds all topics and wakes those whose rarest
 words the article has (``index``, ``percolator``); those are looked for with positions (``atoms``, ``concordance``,
 ``windows``, ``search``, ``negation``) and answered with a reason, a score and evidence
-(``verdicts``). Matching by meaning is not part of this version: a topic that has no rule, or that requires meaning
+(``verdicts``). Matching by meaning is ``meaning``: where it is off, a topic that has no rule, or that requires meaning
 beside its rule, is answered with ``meaning-disabled`` and never passed over in silence.
 
 Nothing here reads a clock, a socket, a file or a random number.
