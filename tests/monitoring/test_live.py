@@ -41,7 +41,8 @@ QUICK = {
 IMPATIENT = {
     r"for: \d+m": "for: 1s",
     r"> 75\b": "> 15",
-    r"\+ 600\b": "+ 5",
+    # Longer than it takes until the page: a busy machine may keep feeds waiting for ten seconds or so.
+    r"\+ 600\b": "+ 40",
     r"\+ 60\b": "+ 5",
     r"\[1h\]": "[30s]",
 }

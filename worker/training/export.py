@@ -3,9 +3,10 @@
     python -m worker.training.export --model DIR --out FILE.onnx
 
 Weights are quantised dynamically, per channel, to 7 bits: with 8, processors without VNNI instructions saturate and
-answer otherwise than those with them (onnxruntime, "Quantize ONNX models", on U8S8). A verifier gives three logits a
-row (output ``logits``, in the order of ``worker.training.claims.LABELS``), an encoder one normalised vector a row
-(output ``vector``). Inputs of both: ``input_ids``, ``attention_mask``, ``token_type_ids``, int64, (rows, tokens).
+answer otherwise than those with them (onnxruntime, "Quantize ONNX models", on U8S8). Then the model is written in
+quicker operators (``worker.training.fuse``). A verifier gives three logits (output ``logits``, in the order of
+``worker.training.claims.LABELS``), an encoder one normalised vector (output ``vector``). Inputs of both: ``input_ids``
+and ``token_type_ids``, int64, one row of tokens without padding.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import argparse
 import tempfile
 from pathlib import Path
 
+import onnx
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 from torch.nn import functional
 
 from worker.training.encoder import Encoder, load_encoder
+from worker.training.fuse import fused
 from worker.training.verifier import load
 
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -39,12 +42,12 @@ class Vectors(nn.Module):
         return functional.normalize((hidden * weight).sum(1) / weight.sum(1), dim=1)
 
 
-def write(model: nn.Module, path: Path, *, output: str) -> None:
-    """Write ``model`` to ``path`` as int8 ONNX."""
+def write(model: nn.Module, path: Path, *, output: str, heads: int) -> None:
+    """Write ``model``, whose attention has so many ``heads``, to ``path`` as int8 ONNX."""
     model.eval()
     example = torch.randint(5, 1000, (2, 9))
     with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder) / "whole.onnx"
+        whole, small = Path(folder) / "whole.onnx", Path(folder) / "small.onnx"
         torch.onnx.export(
             model,
             (example, torch.ones_like(example), torch.zeros_like(example)),
@@ -55,7 +58,8 @@ def write(model: nn.Module, path: Path, *, output: str) -> None:
             dynamo=False,
             dynamic_axes={name: {0: "rows", 1: "tokens"} for name in _INPUTS} | {output: {0: "rows"}},
         )
-        quantize_dynamic(whole, path, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
+        quantize_dynamic(whole, small, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
+        onnx.save(fused(onnx.load(small), heads=heads), path)
 
 
 def main() -> None:
@@ -67,9 +71,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     if (options.model / "verifier.pt").exists():
-        write(load(options.model)[0], options.out, output="logits")
+        verifier = load(options.model)[0]
+        write(verifier, options.out, output="logits", heads=verifier.encoder.shape.heads)
     else:
-        write(Vectors(load_encoder(options.model)), options.out, output="vector")
+        encoder = load_encoder(options.model)
+        write(Vectors(encoder), options.out, output="vector", heads=encoder.shape.heads)
 
 
 if __name__ == "__main__":

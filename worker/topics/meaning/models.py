@@ -63,8 +63,11 @@ def check_files(files: Mapping[str, bytes]) -> Mapping[str, str]:
     return {name: str(pinned[name]) for name in FILES}
 
 
-def session(model: bytes, name: str) -> onnxruntime.InferenceSession:
+def session(model: bytes, name: str, *, fused: bool = False) -> onnxruntime.InferenceSession:
     """Return a model ready to be asked, on one thread: the order of additions is then always the same.
+
+    One that is ``fused`` already (``worker.training.fuse``) is run as it is written: onnxruntime would fuse it further,
+    into operators that are slower.
 
     Raises:
         ModelError: it is no ONNX model that this runtime can run.
@@ -73,6 +76,8 @@ def session(model: bytes, name: str) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3
+    if fused:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has no common base class of its own
@@ -149,7 +154,6 @@ class Net:
         self._content: bytes | None = content
         self._name = name
         self._session: onnxruntime.InferenceSession | None = None
-        self._inputs: list[str] = []
 
     @property
     def is_open(self) -> bool:
@@ -167,9 +171,7 @@ class Net:
             # finds no content finds a session.
             content = self._content
             if content is not None:
-                opened = session(content, self._name)
-                self._inputs = [item.name for item in opened.get_inputs()]
-                self._session, self._content = opened, None
+                self._session, self._content = session(content, self._name, fused=True), None
         return self._session
 
     def run(self, ids: Sequence[int], second: int) -> Vector:
@@ -179,18 +181,16 @@ class Net:
             ModelError: it is no ONNX model that this runtime can run.
         """
         asked = self._session or self.open()
-        mask, kinds = _marks(len(ids), second)
-        inputs = {"input_ids": np.array([ids], np.int64), "attention_mask": mask, "token_type_ids": kinds}
-        result = asked.run(None, {name: inputs[name] for name in self._inputs})
-        return np.asarray(result[0][0], dtype=np.float32)
+        inputs = {"input_ids": np.array([ids], np.int64), "token_type_ids": _kinds(len(ids), second)}
+        return np.asarray(asked.run(None, inputs)[0][0], dtype=np.float32)
 
 
 @lru_cache(PAIR_MAX * PAIR_MAX)
-def _marks(size: int, second: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the mask of a row of tokens, and which of its parts each belongs to."""
+def _kinds(size: int, second: int) -> npt.NDArray[np.int64]:
+    """Return for each token of a row to which of its parts it belongs."""
     kinds = np.zeros((1, size), np.int64)
     kinds[0, size - second :] = 1
-    return np.ones((1, size), np.int64), kinds
+    return kinds
 
 
 @dataclass(frozen=True, slots=True)
