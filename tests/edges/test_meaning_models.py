@@ -26,6 +26,7 @@ from worker.topics.meaning.engine import Engine
 from worker.topics.meaning.models import FILES, ModelError, Models, Net, load_models, read_tokenizer
 from worker.topics.meaning.tokens import Tokens
 from worker.topics.meant import Meaning
+from worker.training.cases import Case, labelled
 
 ROOT = Path(__file__).parent.parent.parent
 SHIPPED = ROOT / "worker" / "topics" / "meaning" / "models"
@@ -65,6 +66,20 @@ def answers(topics: Sequence[Topic], articles: Sequence[Article], meaning: Meani
     """Return what each topic says of each article."""
     matcher = compile_topics(topics, meaning=meaning)
     return [matcher.judge(one) for one in articles]
+
+
+def test_what_is_spared_changes_no_answer(meaning: Engine) -> None:
+    """Unlike sentences are asked where they may decide; whoever asks for reasons has them asked everywhere."""
+    rows = [case for case in labelled(QUALITY)["articles"] if case.topic.unlike]
+    spared = 0
+    for case in [*rows[::5], Case(topic=MEANT, article=STATED, wanted=True, kind="stated")]:
+        topic = replace(case.topic, threshold=0.8)
+        matcher = compile_topics([topic], meaning=meaning)
+        told, (reasoned,) = matcher.match(case.article), matcher.judge(case.article)
+        assert told == ([reasoned] if reasoned.matched else [])
+        quiet, loud = (meaning.read(case.article, [topic], explain=explain) for explain in (False, True))
+        spared += any("unlike" in sense.detail and sense != quiet.get(name) for name, sense in loud.items())
+    assert spared > 0
 
 
 @pytest.mark.parametrize("name", FILES)

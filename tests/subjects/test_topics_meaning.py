@@ -104,6 +104,25 @@ def test_the_rest_of_an_article_bears_on_its_best_passage() -> None:
     assert WHOLE.odds([3.0], [_signals(claim=3.0, unlike=2.0)], 1)[0] == alone
 
 
+_ODDS = st.floats(-6, 6)
+
+
+@given(
+    st.lists(st.tuples(_ODDS, _ODDS, _ODDS, _ODDS, st.sampled_from([0.0, 1.0])), min_size=1, max_size=4),
+    st.integers(1, 60),
+)
+def test_what_is_unlike_takes_from_a_bound_and_never_adds_to_it(
+    drawn: list[tuple[float, float, float, float, float]], passages: int
+) -> None:
+    """Whoever is below the threshold by the bound need not be held against the unlike sentences."""
+    raws = [raw for raw, *_ in drawn]
+    known = [_signals(claim=claim, opposed=opposed, title=title) for _, claim, opposed, _, title in drawn]
+    asked = [replace(one, unlike=unlike) for one, (_, _, _, unlike, _) in zip(known, drawn, strict=True)]
+    bound = WHOLE.at_most(raws, known, passages)
+    assert WHOLE.odds(raws, asked, passages)[0] <= bound + 1e-9
+    assert WHOLE.odds(raws, known, passages)[0] <= bound + 1e-9
+
+
 @given(st.lists(st.floats(-50, 50, width=32), min_size=3, max_size=3), st.sampled_from([0, 1, 2]))
 def test_log_odds_stay_within_bounds(logits: list[float], answer: int) -> None:
     """A model that is louder than another is not surer."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worker.model import Article, Topic
-from worker.topics.meaning.cascade import Reader, read
+from worker.topics.meaning.cascade import Reader, compared, read
 from worker.topics.meaning.claims import Claims, claims_of
 from worker.topics.meaning.decision import SIGNALS
 from worker.topics.meaning.heads import DefaultHead
@@ -66,7 +66,8 @@ class Rater:
         if claims is None:
             claims = self._claims[case.topic] = claims_of(case.topic, self._models)
         everything = range(len(reader.passages))
-        findings = read(reader, claims, everything, head=self._head, gate=self._gate, thorough=True)
+        read_all = read(reader, claims, everything, head=self._head, gate=self._gate, thorough=True)
+        findings = compared(reader, claims, read_all, self._head)
         rows = [astuple(one.signals) for one in findings if one.signals is not None]
         return Rated(
             wanted=case.wanted,

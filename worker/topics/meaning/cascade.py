@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -106,6 +106,7 @@ def read(
     """Return what encoder and verifier say of the passages ``nths``, given with the likeliest first, the nearest first.
 
     Where the likeliest passage is far from the subject, the others are not looked at, unless ``thorough`` asks for it.
+    Nothing is held against the ``unlike`` sentences yet: see ``compared``.
     """
     least = -9.0 if thorough else gate - _FAR
     near = sorted(_nearest(reader, claims, nths, least), key=lambda item: (-item[0], item[2]))
@@ -121,6 +122,29 @@ def read(
             )
         )
     return findings
+
+
+def compared(reader: Reader, claims: Claims, findings: Sequence[Finding], head: Head | None) -> list[Finding]:
+    """Return ``findings`` with what the verifier says of their passages and the ``unlike`` sentences.
+
+    That can only take from what they say for the topic; the verifier is asked where there is something to take.
+    """
+    if head is None or not claims.unlike:
+        return list(findings)
+    least = _NEAR + _patience(reader)
+    return [_compared(claims, finding, head, least) for finding in findings]
+
+
+def _compared(claims: Claims, finding: Finding, head: Head, least: float) -> Finding:
+    known = finding.signals
+    if known is None or max(known.claim, known.phrase) <= least:
+        return finding
+    unlike = max(odds(head.answer(one, finding.passage.text), STATES) for one in claims.unlike)
+    return replace(finding, signals=replace(known, unlike=unlike))
+
+
+def _patience(reader: Reader) -> float:
+    return _PATIENCE * math.log(len(reader.passages))
 
 
 def _nearest(reader: Reader, claims: Claims, nths: Sequence[int], least: float) -> Iterator[tuple[float, float, int]]:
@@ -140,23 +164,23 @@ def _near(reader: Reader, claims: Claims, nth: int) -> tuple[float, float, int]:
 
 
 def signals(reader: Reader, claims: Claims, nth: int, *, near: tuple[float, float], head: Head | None) -> Signals:
-    """Return all that is known of a passage, ``near`` being its subject and margin.
+    """Return what is known of a passage but for the ``unlike`` sentences, ``near`` being its subject and margin.
 
     The verifier is asked here, as often as it takes and no more; without one its signals say nothing.
     """
     text = reader.passages[nth].text
-    claim = phrase = opposed = unlike = UNASKED
+    claim = phrase = opposed = UNASKED
     if head is not None:
         order = np.argsort(-(claims.vectors @ reader.vector(nth)), kind="stable").tolist()
-        patience = _PATIENCE * math.log(len(reader.passages))
-        claim, phrase, opposed, unlike = _verified(claims, [claims.forms[at] for at in order], text, head, patience)
+        forms = [claims.forms[at] for at in order]
+        claim, phrase, opposed = _verified(claims, forms, text, head, _patience(reader))
     named = mention(claims.names, reader.context(nth))
     cues = tense(text, year=reader.year)
     return Signals(
         claim=claim,
         phrase=phrase,
         opposed=opposed,
-        unlike=unlike,
+        unlike=UNASKED,
         margin=near[1],
         subject=near[0],
         names=named.share,
@@ -172,8 +196,8 @@ def signals(reader: Reader, claims: Claims, nth: int, *, near: tuple[float, floa
 
 def _verified(
     claims: Claims, forms: Sequence[str], text: str, head: Head, patience: float
-) -> tuple[float, float, float, float]:
-    """Return the log-odds that ``text`` states the claims, states the phrase, opposes, and states what is unlike.
+) -> tuple[float, float, float]:
+    """Return the log-odds that ``text`` states the claims, that it states the phrase, and that it opposes.
 
     The nearest of ``forms`` is asked first; when it is out of the question, so are the others. ``patience`` is how much
     more a passage must show to be asked on.
@@ -185,7 +209,4 @@ def _verified(
     opposed = max(odds(answer, OPPOSES) for answer in answers)
     asked_on = claims.phrase and claim > _LIKELY + patience
     phrase = odds(head.answer(claims.phrase, text), STATES) if asked_on else claim
-    unlike = UNASKED
-    if max(claim, phrase) > _NEAR + patience:
-        unlike = max((odds(head.answer(one, text), STATES) for one in claims.unlike), default=UNASKED)
-    return claim, phrase, opposed, unlike
+    return claim, phrase, opposed

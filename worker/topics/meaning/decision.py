@@ -75,6 +75,11 @@ class Scale:
         values: tuple[float, ...] = astuple(signals)
         return self.bias + sum(weight * value for weight, value in zip(self.weights, values, strict=True))
 
+    @property
+    def unlike_lowers(self) -> bool:
+        """Whether a passage that states an ``unlike`` sentence never has the more log-odds for it."""
+        return self.weights[SIGNALS.index("unlike")] <= 0
+
     def score(self, raw: float) -> float:
         """Return the score of ``raw``, 0 to 1: 0.5 at the operating point, 0.8 at the quiet one."""
         above = max(self.quiet - self.operating, _LEAST) / _QUIET_ODDS
@@ -105,8 +110,7 @@ class Whole:
         ``raws`` are the log-odds of the passages ``found``, at least one; ``passages`` is how many the article has.
         """
         own = [raw - self.unlike * max(0.0, one.unlike - one.claim) for raw, one in zip(raws, found, strict=True)]
-        price = self.length * math.log(min(max(passages, 1), _LONG))
-        paid = [raw - price * (self.title if one.title else 1.0) for raw, one in zip(own, found, strict=True)]
+        paid = self._paid(own, found, passages)
         best = max(range(len(paid)), key=lambda nth: paid[nth])
         others = sorted((max(0.0, raw) for nth, raw in enumerate(own) if nth != best), reverse=True)
         against = [(one.opposed - one.claim, one.title) for nth, one in enumerate(found) if nth != best]
@@ -114,6 +118,15 @@ class Whole:
         elsewhere = max((odds for odds, _ in against), default=0.0)
         more = self.second * sum(others[:_MORE])
         return paid[best] + more - self.headline * max(0.0, headline) - self.elsewhere * max(0.0, elsewhere), best
+
+    def at_most(self, raws: Sequence[float], found: Sequence[Signals], passages: int) -> float:
+        """Return log-odds that ``odds`` does not exceed, whatever the passages turn out to oppose or to be unlike."""
+        others = sorted((max(0.0, raw) for raw in raws), reverse=True)
+        return max(self._paid(raws, found, passages)) + self.second * sum(others[:_MORE])
+
+    def _paid(self, own: Sequence[float], found: Sequence[Signals], passages: int) -> list[float]:
+        price = self.length * math.log(min(max(passages, 1), _LONG))
+        return [raw - price * (self.title if one.title else 1.0) for raw, one in zip(own, found, strict=True)]
 
 
 #: Passages of an article beyond which length no longer counts: few reports have more.
