@@ -82,7 +82,7 @@ def _steady(windows: Sequence[_Window]) -> Iterable[Row]:
     yield Row(
         what=f"{what}: p95 of the lag from due to polled, {LATENCY} s of it the publisher's",
         value=span(float(np.percentile(window.lags, 95)) for window in windows),
-        unit="s",
+        unit="s late",
         goal=30,
         beside={
             "median, s": float(np.median(lags)),

@@ -8,14 +8,24 @@ times unless the row says otherwise: a shared machine takes the wall's.
 from __future__ import annotations
 
 import gc
+import re
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import psutil
+
+#: By what share the spans of two runs are made wider when they are compared.
+_WIDER = 0.1
+#: Units of what a slower machine makes larger, and smaller: time, and things done in it. (Lag is in seconds late.)
+_PACED = {"ms": "time", "s": "time", "%": "time", "a CPU second": "rate", "articles/s": "rate", "polls/s": "rate"}
+#: What the machine's pace is measured with: words as news has them, some rare and some common.
+_WORDS = " ".join(f"word{number * number % 997} and" for number in range(20_000))
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +49,15 @@ class Span:
     median: float
     greatest: float
 
-    def overlaps(self, other: Span) -> bool:
-        """Return whether a value of one may be a value of the other."""
-        return self.least <= other.greatest and other.least <= self.greatest
+    def overlaps(self, other: Span, *, wider: float = 0.0) -> bool:
+        """Return whether a value of one may be a value of the other, each span being made wider by a share."""
+        return self.least * (1 - wider) <= other.greatest * (1 + wider) and other.least * (
+            1 - wider
+        ) <= self.greatest * (1 + wider)
+
+    def times(self, factor: float) -> Span:
+        """Return the span of the same values times a positive number."""
+        return Span(least=self.least * factor, median=self.median * factor, greatest=self.greatest * factor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +77,8 @@ class Row:
     wanted: Literal["most", "least"] = "most"
     #: What else was seen: figures behind the ratio, percentiles, memory.
     beside: Mapping[str, Any] = field(default_factory=dict)
+    #: The machine's pace while it was measured, as ``pace`` has it, set by ``run.py``; 0 where nobody knows.
+    pace: float = 0.0
 
     @property
     def is_met(self) -> bool | None:
@@ -72,6 +90,17 @@ class Row:
     def to_json(self) -> dict[str, Any]:
         """Return the row for a JSON line, with ``met``; ``read_row`` gives it back."""
         return asdict(self) | {"met": self.is_met}
+
+    def agrees(self, before: Row) -> bool:
+        """Return whether the same row of another run came to the same, as far as the two can tell.
+
+        That is, whether what the rounds of the one came to overlaps with what those of the other did, each a tenth
+        wider than it was: two or three rounds of one minute do not show what another minute may bring. What a run took
+        is first brought to the pace of this one.
+        """
+        factor = self.pace / before.pace if self.pace and before.pace else 1.0
+        slower = {"time": factor, "rate": 1 / factor}.get(_PACED.get(self.unit, ""), 1.0)
+        return self.value.overlaps(before.value.times(slower), wider=_WIDER)
 
 
 def read_row(data: Mapping[str, Any]) -> Row:
@@ -101,6 +130,16 @@ def compare(
             own = work()
             seconds[name].append(time.process_time() - began if own is None else own)
     return {name: Figure(name=name, rounds=tuple(values)) for name, values in seconds.items()}
+
+
+def pace() -> float:
+    """Return the CPU milliseconds that a fixed piece of work takes now: words found and counted, the middle of nine."""
+    took = []
+    for _ in range(9):
+        began = time.process_time()
+        sorted(Counter(_WORD.findall(_WORDS)).items())
+        took.append((time.process_time() - began) * 1000)
+    return statistics.median(took)
 
 
 def span(values: Iterable[float]) -> Span:

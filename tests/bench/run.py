@@ -1,8 +1,9 @@
 """`make bench`: every comparison, as a table; ONLY=name runs one (``web``, ``scheduling`` and ``console`` only so).
 
 OUT=FILE writes the rows as JSON lines as well; AGAINST=FILE reads such rows of an earlier run and says of each whether
-the two agree, that is, whether what the rounds of one came to overlaps with what those of the other did. PROFILE=1
-shows where the time of this process went, as a tree of calls, after the rows of each comparison.
+the two agree, that is, whether what the rounds of one came to overlaps with what those of the other did, each span a
+tenth wider, and times brought to the same pace of the machine. PROFILE=1 shows where the time of this process went, as
+a tree of calls, after the rows of each comparison.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.bench.harness import Row, read_row
+from tests.bench.harness import Row, pace, read_row
 
 #: Comparisons in the order in which they run, and the rounds of each unless ``--rounds`` says how many.
 NAMES = {
@@ -82,11 +83,15 @@ def _profiled() -> Iterator[None]:
     print(profiler.output_text(unicode=True, show_all=True, timeline=False), file=sys.stderr)
 
 
-def _rows(name: str, asked: argparse.Namespace) -> Iterable[Row]:
+def _rows(name: str, asked: argparse.Namespace) -> Sequence[Row]:
+    """Return the rows of a comparison with the pace of the machine, which is measured before it and after it."""
     module = importlib.import_module(f"tests.bench.{name}")
     extra = {"pages_dir": asked.pages} if asked.pages and getattr(module, "TAKES_PAGES", False) else {}
-    for row in module.rows(asked.rounds or (NAMES | LONGER)[name], **extra):
-        yield replace(row, comparison=name)
+    print(f"# {name} ...", file=sys.stderr, flush=True)
+    before = pace()
+    found = [replace(row, comparison=name) for row in module.rows(asked.rounds or (NAMES | LONGER)[name], **extra)]
+    between = (before + pace()) / 2
+    return [replace(row, pace=between) for row in found]
 
 
 def _earlier(path: Path) -> Mapping[str, Row]:
@@ -111,7 +116,7 @@ def line(row: Row, before: Row | None) -> str:
     spread = "" if value.least == value.greatest else f" ({number(value.least)} to {number(value.greatest)})"
     agreed = ""
     if before is not None:
-        agreed = "  agrees" if value.overlaps(before.value) else f"  DIFFERS from {number(before.value.median)}"
+        agreed = "  agrees" if row.agrees(before) else f"  DIFFERS from {number(before.value.median)}"
     beside = "".join(f"\n      {name}: {shown(found)}" for name, found in row.beside.items())
     return f"{row.comparison:13} {row.what}\n      {number(value.median)} {row.unit}{spread}{goal}{agreed}{beside}"
 
