@@ -7,25 +7,20 @@ the same, and comes ``LATENCY`` seconds later.
 
 from __future__ import annotations
 
-import asyncio
-import multiprocessing
-import resource
-import socket
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from email.utils import format_datetime
 from functools import cache
-from multiprocessing.connection import Connection
-from typing import ClassVar
 
+from tests.bench import hosts
 from tests.builders import NOON
 
 LATENCY = 0.3
 #: Entries of a document, and how many of them are new.
 ENTRIES, FRESH = 30, 3
-#: All of 127.0.0.0/8 is this machine's own on Linux.
+#: Publishers.
 HOSTS = [f"127.77.{n // 250}.{n % 250 + 1}" for n in range(1000)]
 _NOT_MODIFIED = b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\nCache-Control: max-age=60\r\nServer: bench\r\n\r\n'
 
@@ -33,17 +28,8 @@ _NOT_MODIFIED = b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\nCache-Control: max-a
 @contextmanager
 def serving() -> Iterator[int]:
     """Serve all ``HOSTS``, in a process of its own, and give the port."""
-    spawn = multiprocessing.get_context("spawn")
-    here, there = spawn.Pipe()
-    server = spawn.Process(target=_serve, args=(there,), daemon=True)
-    server.start()
-    # So that a server that cannot be started is known by the end of its pipe.
-    there.close()
-    try:
-        yield here.recv()
-    finally:
-        server.terminate()
-        server.join()
+    with hosts.serving(HOSTS, _Newsroom) as port:
+        yield port
 
 
 @cache
@@ -74,48 +60,24 @@ def _item(number: int) -> str:
     )
 
 
-def _serve(port: Connection) -> None:
-    async def run() -> None:
-        loop = asyncio.get_running_loop()
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-        with socket.socket() as free:
-            free.bind((HOSTS[0], 0))
-            number = free.getsockname()[1]
-        server = await loop.create_server(_Publisher, HOSTS, number, backlog=100, reuse_address=True)
-        port.send(number)
-        await server.serve_forever()
+class _Newsroom:
+    """What there is to be read."""
 
-    asyncio.run(run())
+    def __init__(self, _port: int) -> None:
+        #: Requests for news so far, by host and address.
+        self._asked: Counter[tuple[str, str]] = Counter()
 
+    def answer(self, host: str, path: str) -> tuple[float, bytes]:
+        """Return when a request is answered, and how."""
+        return LATENCY if path.startswith("/late/") else 0.0, self._answer(host, path)
 
-class _Publisher(asyncio.Protocol):
-    """Answers one request after the other of a connection."""
-
-    #: Requests for news so far, by host and address.
-    asked: ClassVar[Counter[tuple[str, bytes]]] = Counter()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._got = b""
-
-    def data_received(self, data: bytes) -> None:
-        self._got += data
-        while b"\r\n\r\n" in self._got:
-            request, _, self._got = self._got.partition(b"\r\n\r\n")
-            path = request.split(b" ", 2)[1]
-            wait = LATENCY if path.startswith(b"/late/") else 0.0
-            asyncio.get_running_loop().call_later(wait, self._transport.write, self._answer(path))
-
-    def _answer(self, path: bytes) -> bytes:
-        if b"/feed.xml" in path:
+    def _answer(self, host: str, path: str) -> bytes:
+        if "/feed.xml" in path:
             return _NOT_MODIFIED
-        if b"/news.xml" not in path:
+        if "/news.xml" not in path:
             return _with(document(0))
-        key = self._transport.get_extra_info("sockname")[0], path
-        self.asked[key] += 1
-        return _with(document(self.asked[key] - 1))
+        self._asked[host, path] += 1
+        return _with(document(self._asked[host, path] - 1))
 
 
 def _with(body: bytes) -> bytes:

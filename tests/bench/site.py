@@ -6,25 +6,22 @@ for that address, the oldest falling out, so that a poll finds one article. Ever
 
 from __future__ import annotations
 
-import asyncio
 import gzip
-import multiprocessing
-import resource
-import socket
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import format_datetime
+from functools import partial
 from html import escape
-from multiprocessing.connection import Connection
 
+from tests.bench import hosts
 from tests.bench.pages import Page
 from tests.builders import NOON
 
 #: Articles that a feed shows.
 ENTRIES = 20
-#: Publishers. All of 127.0.0.0/8 is this machine's own on Linux.
+#: Publishers.
 HOSTS = tuple(f"127.78.0.{n}" for n in range(1, 41))
 
 
@@ -47,34 +44,8 @@ class Site:
 @contextmanager
 def serving(pages: Sequence[Page]) -> Iterator[Site]:
     """Serve ``pages`` at all ``HOSTS`` while the block runs."""
-    spawn = multiprocessing.get_context("spawn")
-    here, there = spawn.Pipe()
-    server = spawn.Process(target=_serve, args=(there,), daemon=True)
-    server.start()
-    try:
-        there.close()  # so that its end is ours to see
-        here.send(list(pages))
-        yield Site(here.recv())
-    finally:
-        server.terminate()
-        server.join()
-
-
-def _serve(asker: Connection) -> None:
-    async def run() -> None:
-        pages = asker.recv()
-        loop = asyncio.get_running_loop()
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-        with socket.socket() as free:
-            free.bind((HOSTS[0], 0))
-            port = free.getsockname()[1]
-        newsroom = _Newsroom(pages, port)
-        server = await loop.create_server(lambda: _Publisher(newsroom), HOSTS, port, backlog=100, reuse_address=True)
-        asker.send(port)
-        await server.serve_forever()
-
-    asyncio.run(run())
+    with hosts.serving(HOSTS, partial(_Newsroom, list(pages))) as port:
+        yield Site(port)
 
 
 class _Newsroom:
@@ -86,8 +57,11 @@ class _Newsroom:
         self._bodies = [gzip.compress(page.html, 6) for page in pages]
         self._asked: Counter[str] = Counter()
 
-    def answer(self, host: str, path: str) -> bytes:
-        """Return the whole answer to a request."""
+    def answer(self, host: str, path: str) -> tuple[float, bytes]:
+        """Return the answer to a request, which is sent at once."""
+        return 0.0, self._answer(host, path)
+
+    def _answer(self, host: str, path: str) -> bytes:
         parts = path.split("/")
         if parts[1] == "p":
             return _answer("text/html; charset=utf-8", self._bodies[int(parts[3]) % len(self._bodies)])
@@ -115,22 +89,3 @@ class _Newsroom:
 def _answer(kind: str, body: bytes) -> bytes:
     head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
-
-
-class _Publisher(asyncio.Protocol):
-    """Answers one request after the other of a connection."""
-
-    def __init__(self, newsroom: _Newsroom) -> None:
-        self._newsroom = newsroom
-        self._got = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._host = transport.get_extra_info("sockname")[0]
-
-    def data_received(self, data: bytes) -> None:
-        self._got += data
-        while b"\r\n\r\n" in self._got:
-            request, _, self._got = self._got.partition(b"\r\n\r\n")
-            self._transport.write(self._newsroom.answer(self._host, request.split(b" ", 2)[1].decode()))
