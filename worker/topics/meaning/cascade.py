@@ -31,9 +31,9 @@ EMBEDDED_MAX, VERIFIED_MAX = 6, 4
 #: Ordinary news seldom comes so far, and what is found in the end hardly ever stays below.
 _OPEN, _LIKELY, _NEAR = -3.5, -3.0, -2.0
 #: What is added to these for each e-fold of an article's passages: each then has to say more to be the one.
-_PATIENCE = 0.5
+_PATIENCE = 0.6
 #: Below the gate by this much, the likeliest passage speaks for the others.
-_FAR = 0.15
+_FAR = 0.08
 #: Passages before a passage in which its subject may be named.
 _BEFORE = 2
 
