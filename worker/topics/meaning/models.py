@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import TypeAlias
 
 import numpy as np
@@ -131,7 +132,7 @@ class Table:
 
     def _sums(self, sentences: Sequence[Ids]) -> Vector:
         lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
-        flat = np.fromiter((token for ids in sentences for token in ids), np.int64, int(lengths.sum()))
+        flat = np.fromiter(chain.from_iterable(sentences), np.int64, int(lengths.sum()))
         out = np.zeros((len(sentences), self.rows.shape[1]), np.float32)
         full = np.nonzero(lengths)[0]
         if len(full):

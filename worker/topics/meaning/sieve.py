@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -123,7 +124,7 @@ def _promises(passages: Sequence[Ids], guesses: Vector, asked: Asked, table: Tab
 def _met(passages: Sequence[Ids], asked: Asked, table: Table) -> Vector:
     """Return the share of each sentence's words that each passage meets; a word that is half as near counts half."""
     lengths = [len(ids) for ids in passages]
-    flat = np.fromiter((token for ids in passages for token in ids), np.int64, sum(lengths))
+    flat = np.fromiter(chain.from_iterable(passages), np.int64, sum(lengths))
     different, which = np.unique(flat, return_inverse=True)
     # Words that point away from a claim's are no nearer to its contrary than others.
     likeness = np.maximum(_product(table.units(different), asked.words), 0)
