@@ -15,7 +15,7 @@ from sqlalchemy import event
 
 from tests.builders import NOON, alert, article, at, entry, feed
 from tests.rows import new
-from worker.ledger import dead, decided, entries, feeds, outbox, overview
+from worker.ledger import dead, decided, entries, feeds, outbox, overview, ready
 from worker.ledger.engine import Ledger, open_file
 from worker.ledger.leases import BASE, CAP, LEASE, LeaseLost, retry_at
 from worker.ledger.tables import alias as alias_table
@@ -151,7 +151,22 @@ def test_every_due_row_is_claimed_once_whatever_comes_in_meanwhile(
     assert len(taken) == len(set(taken)) == len(due) + len(late)
 
 
-def test_a_backlog_is_walked_by_its_indexes(ledger: Ledger) -> None:
+class Heard:
+    """A driver's cursor that notes what it is asked."""
+
+    def __init__(self, cursor: Any, asked: list[tuple[str, Any]]) -> None:
+        self._cursor, self._asked = cursor, asked
+
+    def execute(self, text: str, parameters: Any) -> None:
+        """Run a statement."""
+        self._asked.append((text, tuple(parameters)))
+        self._cursor.execute(text, parameters)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
+
+def test_a_backlog_is_walked_by_its_indexes(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """No claim looks through what is open, or sorts it, so that it costs the same however much waits."""
     add_entries(ledger, 4)
     asked: list[tuple[str, Any]] = []
@@ -159,6 +174,8 @@ def test_a_backlog_is_walked_by_its_indexes(ledger: Ledger) -> None:
     def heard(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
         asked.append((statement, parameters))
 
+    opened = ready._cursor
+    monkeypatch.setattr(ready, "_cursor", lambda t: Heard(opened(t), asked))
     event.listen(ledger._engine, "before_cursor_execute", heard)
     with ledger.write() as t:
         claims = entries.claim(t, now=at(1), limit=2)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, column, func, insert, select, table, text, update
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Text, bindparam, column, func, insert, select, table, text, update
 from sqlalchemy.exc import IntegrityError
 
 from tests.builders import NOON, alert, at
@@ -13,7 +15,7 @@ from worker.errors import LedgerAway, LedgerUnusable
 from worker.ledger import ready, turns
 from worker.ledger.alert_rows import alert_from_row, alert_to_row
 from worker.ledger.engine import Ledger
-from worker.ledger.ready import Ready
+from worker.ledger.ready import Among, Ready
 from worker.ledger.tables import DONE, OPEN, silence
 from worker.ledger.tables import alert as alert_table
 from worker.model import Evidence
@@ -102,3 +104,25 @@ def test_a_connection_that_is_lost_is_a_ledger_that_is_away_and_is_not_used_agai
         mine.first(t, {})
     with postgres_ledger.write() as t:
         assert mine.first(t, {}).pid != pid
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(st.lists(st.integers(0, 40), max_size=60), st.integers(0, 600))
+def test_a_list_of_any_length_is_asked_about_at_once(either_ledger: Ledger, wanted: list[int], missing: int) -> None:
+    """What is found is what a set would find, each once, whatever is asked for twice and however much is not there."""
+    found = Among(
+        lambda keys: select(alert_table.c.key).where(
+            alert_table.c.key.in_(keys), alert_table.c.work == bindparam("is")
+        ),
+        Text,
+    )
+    with either_ledger.write() as t:
+        t.execute(alert_table.delete())
+        _ADD.run_all(t, [alert_to_row(alert(number)) for number in range(30)])
+        keys = [alert(number).key for number in dict.fromkeys(wanted)] + [f"missing {n}" for n in range(missing)]
+        keys += keys[:1]
+        shown = [row.key for row in found.all(t, keys, {"is": OPEN})]
+        assert sorted(set(shown)) == sorted({alert(number).key for number in wanted if number < 30})
+        # Only what is asked for in two parts of a long list is found in both.
+        assert len(shown) - len(set(shown)) <= (len(keys) > 256)
+        assert found.all(t, keys, {"is": DONE}) == found.all(t, [], {"is": OPEN}) == []

@@ -7,13 +7,15 @@ import json
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
 
 from tests.faults.flowing import console as free_console
 from tests.long import long_only
@@ -22,6 +24,7 @@ from tests.service.beside import wait_for
 from tests.service.house import House
 from tests.service.press import press
 from worker.build import SERVICE_LEDGER
+from worker.console import server
 from worker.ledger import progress
 from worker.ledger.engine import open_file
 from worker.live.clock import wall_clock
@@ -133,6 +136,24 @@ def test_a_ledger_that_cannot_be_read_is_a_reason_and_no_error(console: Console)
     assert "not a wirewatch ledger" in body["why_not"][0]
     assert console.get("/healthz")[0] == 200
     assert console.get("/status", authorization=f"Bearer {TOKEN}")[1]["ready"] is False
+
+
+def test_a_console_that_sleeps_wakes_up_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two turns it waits for requests and for its end, and for nothing else."""
+    monkeypatch.setattr(server, "_TURN", 1000.0)
+    host, _, port = free_console()["listen"].rpartition(":")
+    failures: list[bool] = []
+    with server.beside(Starlette(), host=host, port=int(port), failed=lambda: failures.append(True)):
+
+        def answers() -> bool:
+            with closing(http.client.HTTPConnection(host, int(port), timeout=30)) as connection, suppress(OSError):
+                connection.request("GET", "/")
+                return connection.getresponse().status == 404
+            return False
+
+        wait_for(answers, "the console")
+    assert not failures
+    assert "console" not in {thread.name for thread in threading.enumerate()}
 
 
 @long_only

@@ -23,6 +23,7 @@ from worker.ledger import feeds, snapshots
 from worker.ledger.engine import open_file
 from worker.ledger.leases import LEASE, Claim
 from worker.ledger.tables import feed as feed_table
+from worker.live import flow as flow_module
 from worker.live.flow import Flow, Steps
 from worker.model import FeedState
 from worker.stages import poll
@@ -160,6 +161,35 @@ def test_a_flow_that_is_halted_claims_nothing_and_finishes_what_it_has(p: Pipeli
         assert list(states(p).values()).count("new") == FEEDS - 1
         flow.go()
         until(lambda: list(states(p).values()).count("ok") == FEEDS)
+
+
+def fall_asleep(flow: Flow[Any, Any]) -> None:
+    """Halt a flow and wait until it has taken its last turn."""
+    flow.halt()
+    until(lambda: not flow.busy)
+    halted_at = time.monotonic()
+    flow._hands.nudge()
+    until(lambda: flow.turned_at > halted_at)
+
+
+def test_a_flow_that_sleeps_is_woken_to_work_and_to_end(p: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Halted and with nothing in hand it takes no turns, however long that lasts."""
+    monkeypatch.setattr(flow_module, "_ASLEEP", 1000.0)
+    let_go(p)
+    flow: Flow[Any, Any] = Flow(p, steps(), room=FEEDS, name="poll", clock=lambda: NOON)
+    flow.start()
+    flow.go()
+    until(lambda: set(states(p).values()) == {"ok"})
+    fall_asleep(flow)
+    with p.ledger.write() as t:
+        t.execute(feed_table.update().values(due_at=NOON, state="new"))
+    assert set(states(p).values()) == {"new"}
+    flow.go()
+    until(lambda: set(states(p).values()) == {"ok"})
+    fall_asleep(flow)
+    flow.close()
+    assert flow._thread is not None
+    assert not flow._thread.is_alive()
 
 
 def test_what_cannot_be_recorded_takes_nothing_with_it(p: Pipeline) -> None:

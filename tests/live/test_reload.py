@@ -7,6 +7,8 @@ import json
 import signal
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +25,12 @@ from tests.service.press import Press, press
 from worker.errors import ConfigError
 from worker.ledger import progress, snapshots
 from worker.ledger.engine import Ledger, open_file
+from worker.ledger.retention import Retention
 from worker.live.cage import Cage
 from worker.live.place import Place
 from worker.live.service import in_force, live_pipeline, put_in_force
-from worker.live.station import Plan, Station
+from worker.live.station import Housekeeping, Plan, Station
+from worker.settings import Settings
 from worker.web.gates import LocalGates
 from worker.web.network import Network
 
@@ -225,6 +229,43 @@ def test_a_worker_that_lacks_a_variable_keeps_what_it_had(
     station.shift("read")
     station.shift("read")
     assert worked_by(ledger, station) == (3, "again", ["two"])
+
+
+def test_a_worker_that_has_only_ticks_reads_each_configuration_once(
+    place: Place, ledger: Ledger, station: Station
+) -> None:
+    """To read a large one takes seconds, and ticks come every few."""
+    read: list[int] = []
+
+    def settings(opened: Ledger) -> tuple[Settings, int]:
+        found = in_force(opened, place)
+        read.append(found[1])
+        return found
+
+    station._plan = replace(station._plan, settings=settings)
+    station.tick()
+    station.tick()
+    assert read == [1]
+    (place.config / "service.yaml").write_text("user_agent: again\n")
+    put_in_force(ledger, place, now=NOON)
+    station.tick()
+    station.tick()
+    assert read == [1, 2]
+    assert station._seen[0].service.user_agent == "again"
+
+
+def test_what_is_old_is_erased_every_six_hours_whoever_ticks(ledger: Ledger) -> None:
+    """Who has seen when it was done last need not ask before it is due again, and then asks whether it still is."""
+    clock = [NOON]
+    one, other = (Housekeeping(ledger, lambda: clock[0]) for _ in range(2))
+    done: list[datetime] = []
+    for hours, first, second in ((0, one, other), (5, one, other), (6, other, one), (11, one, other), (12, one, other)):
+        clock[0] = NOON + timedelta(hours=hours)
+        first.sweep(Retention())
+        second.sweep(Retention())
+        with ledger.read() as t:
+            done.append(progress.read(t)["sweep"].at)
+    assert done == [NOON + timedelta(hours=hours) for hours in (0, 0, 6, 6, 12)]
 
 
 def test_a_worker_that_never_had_a_configuration_says_what_is_missing(

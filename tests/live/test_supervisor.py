@@ -216,6 +216,17 @@ def test_a_part_that_was_killed_is_started_again_and_the_signal_is_named(supervi
     assert "worker died of signal 9 (SIGKILL)" in notes.said()
 
 
+def test_a_death_and_a_signal_end_a_nap_however_long_it_is(supervise: Callable[..., Notes]) -> None:
+    """It sleeps while nothing happens, and keeps nobody waiting when something does."""
+    notes = supervise((dutiful, "worker", 0), (dutiful, "other", 0), FIRST_WAIT=0.05, _NAP=1000.0)
+    first = notes.wait("began", 2)
+    os.kill(int(str(first[0]["pid"])), signal.SIGKILL)
+    assert notes.wait("began", 3)[2]["name"] == first[0]["name"]
+    notes.tell(signal.SIGTERM)
+    assert finish(notes.process) == 0
+    assert notes.gone()
+
+
 def test_a_part_that_cannot_be_started_stops_the_service(supervise: Callable[..., Notes]) -> None:
     """With exit code 2 and its reason; what runs is stopped in order."""
     notes = supervise((dutiful, "good", 0), (hopeless, "bad", 1), _NAP=0.05)

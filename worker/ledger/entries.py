@@ -9,13 +9,14 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, or_, select, update
+from sqlalchemy import Row, Text, bindparam, func, or_, select, update
 
 from worker.ledger import leases, tallies
 from worker.ledger.article_rows import article_from_row
 from worker.ledger.engine import Transaction
-from worker.ledger.inserts import insert_into, insert_new, insert_new_all
+from worker.ledger.inserts import adding_new, insert_new, insert_new_all
 from worker.ledger.leases import LEASE, Claim, claim_rows, is_in_hand, write_back_all
+from worker.ledger.ready import Among, Ready
 from worker.ledger.tables import DONE, OPEN, alias, article, entry, match
 from worker.model import Article, Entry, Evidence, KnownEntry, Match, Reason
 from worker.url import canonical
@@ -42,8 +43,8 @@ def add(t: Transaction, new: Sequence[NewEntry], *, now: datetime) -> list[Entry
     """
     if not new:
         return []
-    insertion = insert_into(t, entry).on_conflict_do_nothing().returning(entry.c.id, entry.c.feed_id, entry.c.key)
-    ids = {(row.feed_id, row.key): row.id for row in t.execute(insertion, [_row(one, now) for one in new])}
+    found = insert_new_all(t, entry, [_row(one, now) for one in new], and_return=("feed_id", "key"))
+    ids = {(row.feed_id, row.key): row.id for row in found}
     added = [one for one in new if (one.entry.feed_id, one.entry.key) in ids]
     for one in added:
         if one.reason is Reason.QUEUED:
@@ -84,24 +85,27 @@ def add_aliases(t: Transaction, feed_id: str, keys: Mapping[str, int]) -> None:
 def _add_aliases(t: Transaction, found: Iterable[tuple[str, str, int]]) -> None:
     rows = [{"feed_id": feed_id, "key": key, "entry_id": entry_id} for feed_id, key, entry_id in dict.fromkeys(found)]
     if rows:
-        t.execute(insert_into(t, alias).on_conflict_do_nothing(), rows)
+        adding_new(alias, "feed_id", "key", "entry_id").run_all(t, rows)
 
 
 def known(t: Transaction, feed_id: str, keys: Iterable[str]) -> dict[str, KnownEntry]:
     """Return what is remembered of the feed's entries, by those of ``keys`` under which it has shown them."""
-    found: dict[str, KnownEntry] = {}
-    for some in _portions(list(dict.fromkeys(keys))):
-        query = (
-            select(alias.c.key, entry.c.id, entry.c.title_key, entry.c.fingerprint, entry.c.edits, entry.c.seen_at)
-            .join(entry, entry.c.id == alias.c.entry_id)
-            .where(alias.c.feed_id == feed_id, alias.c.key.in_(some))
+    return {
+        row.key: KnownEntry(
+            id=row.id, title_key=row.title_key, fingerprint=row.fingerprint, edits=row.edits, seen_at=row.seen_at
         )
-        for key, *values in t.execute(query):
-            entry_id, title_key, fingerprint, edits, seen_at = values
-            found[key] = KnownEntry(
-                id=entry_id, title_key=title_key, fingerprint=fingerprint, edits=edits, seen_at=seen_at
-            )
-    return found
+        for row in _KNOWN.all(t, list(dict.fromkeys(keys)), {"feed": feed_id})
+    }
+
+
+_KNOWN = Among(
+    lambda keys: (
+        select(alias.c.key, entry.c.id, entry.c.title_key, entry.c.fingerprint, entry.c.edits, entry.c.seen_at)
+        .join(entry, entry.c.id == alias.c.entry_id)
+        .where(alias.c.feed_id == bindparam("feed"), alias.c.key.in_(keys))
+    ),
+    Text,
+)
 
 
 def known_of(t: Transaction, feed_id: str) -> dict[str, KnownEntry]:
@@ -112,13 +116,18 @@ def known_of(t: Transaction, feed_id: str) -> dict[str, KnownEntry]:
 
 def known_titles(t: Transaction, feed_id: str, title_keys: Iterable[str]) -> dict[str, int]:
     """Return the ids of the feed's newest entries with these titles."""
-    found: dict[str, int] = {}
-    for some in _portions(list(dict.fromkeys(key for key in title_keys if key))):
-        query = select(entry.c.title_key, func.max(entry.c.id)).where(
-            entry.c.feed_id == feed_id, entry.c.title_key.in_(some)
-        )
-        found |= {row[0]: row[1] for row in t.execute(query.group_by(entry.c.title_key))}
-    return found
+    wanted = list(dict.fromkeys(key for key in title_keys if key))
+    return {row[0]: row[1] for row in _KNOWN_TITLES.all(t, wanted, {"feed": feed_id})}
+
+
+_KNOWN_TITLES = Among(
+    lambda keys: (
+        select(entry.c.title_key, func.max(entry.c.id))
+        .where(entry.c.feed_id == bindparam("feed"), entry.c.title_key.in_(keys))
+        .group_by(entry.c.title_key)
+    ),
+    Text,
+)
 
 
 def still_shown(t: Transaction, ids: Iterable[int], *, now: datetime) -> None:
@@ -173,13 +182,11 @@ def release(t: Transaction, claims: Iterable[tuple[Claim[Due], datetime]]) -> No
 
 def pages_in_hand(t: Transaction, mine: Sequence[int]) -> set[str]:
     """Return the pages that are being read for entries other than ``mine``, in their canonical form."""
-    return set(t.execute(_in_hand(), {"mine": list(mine)}).scalars())
+    own = set(mine)
+    return {row.page for row in _IN_HAND.all(t, {}) if row.id not in own}
 
 
-@cache
-def _in_hand() -> Any:  # noqa: ANN401 - a SELECT
-    others = entry.c.id.not_in(bindparam("mine", expanding=True))
-    return select(entry.c.page).where(is_in_hand(entry), others)
+_IN_HAND = Ready(lambda _: select(entry.c.id, entry.c.page).where(is_in_hand(entry)))
 
 
 def note_article(t: Transaction, entry_id: int, article_id: str) -> None:
@@ -281,23 +288,18 @@ def change_article(t: Transaction, a: Article, *, now: datetime) -> None:
 def articles_at(t: Transaction, pages: Iterable[str]) -> dict[str, str]:
     """Return the ids of the articles that were read from pages, by the canonical form of those."""
     # Where several are, any of them.
-    return {row.page: row.id for row in t.execute(_articles_at(), {"pages": list(pages)})}
+    return {row.page: row.id for row in _ARTICLES_AT.all(t, list(pages))}
 
 
-@cache
-def _articles_at() -> Any:  # noqa: ANN401 - a SELECT
-    # Made once: composing it for every article costs more than running it.
-    return select(article.c.page, article.c.id).where(article.c.page.in_(bindparam("pages", expanding=True)))
+_ARTICLES_AT = Among(lambda pages: select(article.c.page, article.c.id).where(article.c.page.in_(pages)), Text)
 
 
 def known_articles(t: Transaction, ids: Iterable[str]) -> set[str]:
     """Return those of ``ids`` that are articles."""
-    return set(t.execute(_known_articles(), {"ids": list(ids)}).scalars())
+    return {row.id for row in _KNOWN_ARTICLES.all(t, list(ids))}
 
 
-@cache
-def _known_articles() -> Any:  # noqa: ANN401 - a SELECT
-    return select(article.c.id).where(article.c.id.in_(bindparam("ids", expanding=True)))
+_KNOWN_ARTICLES = Among(lambda ids: select(article.c.id).where(article.c.id.in_(ids)), Text)
 
 
 def matched_topics(t: Transaction, article_id: str) -> set[str]:

@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Row, bindparam, case, insert, select, type_co
 from worker.ledger import leases, turns
 from worker.ledger.engine import Transaction
 from worker.ledger.leases import LEASE, Claim, claim_rows
+from worker.ledger.ready import Ready
 from worker.ledger.tables import OFF, OPEN, Instant, feed
 from worker.model import Feed, FeedState, Hints, Reason
 from worker.url import host
@@ -111,7 +112,7 @@ def record(t: Transaction, polled: Sequence[Polled]) -> None:
     for parsed in (False, True):
         chosen = [row for row, at in rows if (at is not None) is parsed]
         if chosen:
-            t.execute(_update(parsed=parsed), chosen)
+            _update(parsed=parsed).run_all(t, chosen)
 
 
 def _row(one: Polled) -> tuple[dict[str, Any], datetime | None]:
@@ -155,12 +156,12 @@ def _columns(state: FeedState) -> dict[str, Any]:
 
 
 @cache
-def _update(*, parsed: bool) -> Any:  # noqa: ANN401 - an UPDATE
-    """Return the statement that writes a poll down. Made once: composing it costs more than running it."""
+def _update(*, parsed: bool) -> Ready:
+    """Return the statement that writes a poll down."""
     names = [*_columns(FeedState(feed_id="")), "host", "work", "due_at", *(_OF_DOCUMENTS if parsed else [])]
     values = {name: bindparam("b_" + name, type_=feed.c[name].type) for name in names}
     given_back = {"lease_until": None, "lease_token": None, "attempt": 0}
-    return update(feed).where(feed.c.id == bindparam("b_id")).values(**values, **given_back)
+    return Ready(lambda _: update(feed).where(feed.c.id == bindparam("b_id")).values(**values, **given_back))
 
 
 def release(t: Transaction, claims: Iterable[tuple[Claim[FeedState], datetime]]) -> None:

@@ -34,7 +34,7 @@ from sqlalchemy import (
 
 from worker.errors import WirewatchError
 from worker.ledger.engine import Transaction
-from worker.ledger.ready import Ready
+from worker.ledger.ready import Among, Ready
 from worker.ledger.tables import OPEN, Instant
 
 MAX_ATTEMPTS = 5
@@ -101,7 +101,7 @@ def claim_rows(
 
     def claim(which: str, count: int, mark: str = "") -> list[Row[Any]]:
         more = {"claim_limit": count, "claim_token": f"{mark}{values['claim_token']}"}
-        return list(t.execute(_claim(table, also, sets, which), values | more).all())
+        return _claim(table, also, sets, which).all(t, values | more)
 
     walk_indexes(t)
     rows = claim("expired", 1, _LAPSED)
@@ -120,8 +120,8 @@ def _claim(
     also: Callable[[], ColumnElement[bool]],
     sets: Callable[[], Mapping[str, Any]],
     which: str,
-) -> Any:  # noqa: ANN401 - an UPDATE with RETURNING
-    """Return the statement of a claim. Made once: composing it costs more than running it."""
+) -> Ready:
+    """Return the statement of a claim, an UPDATE with RETURNING."""
     moment = bindparam("claim_now", type_=Instant())
     c = table.c
     if which == "expired":
@@ -143,7 +143,7 @@ def _claim(
         .with_for_update(skip_locked=True)
         .cte("due")
     )
-    return (
+    claiming = (
         update(table)
         .where(c.id.in_(select(due.c.id)))
         .values(
@@ -154,6 +154,7 @@ def _claim(
         )
         .returning(table)
     )
+    return Ready(lambda _: claiming)
 
 
 def walk_indexes(t: Transaction) -> None:
@@ -227,9 +228,15 @@ def _holding(table: Table, columns: tuple[str, ...], sets: Callable[[], Mapping[
 def held(t: Transaction, table: Table, claims: Iterable[Claim[Any]]) -> set[tuple[Any, str]]:
     """Return the marks of those ``claims`` whose rows are still theirs, and keep them so until the transaction ends."""
     wanted = {claim.mark for claim in claims}
-    ids = {row_id for row_id, _ in wanted}
-    rows = t.execute(select(table.c.id, table.c.lease_token).where(table.c.id.in_(ids)).with_for_update())
-    return {(row.id, row.lease_token) for row in rows} & wanted
+    ids = sorted({row_id for row_id, _ in wanted})
+    return {(row.id, row.lease_token) for row in _held(table).all(t, ids)} & wanted
+
+
+@cache
+def _held(table: Table) -> Among:
+    # Ignored by SQLite, as above.
+    held = select(table.c.id, table.c.lease_token).with_for_update()
+    return Among(lambda ids: held.where(table.c.id.in_(ids)), type(table.c.id.type))
 
 
 def release(t: Transaction, table: Table, claims: Iterable[tuple[Claim[Any], datetime]]) -> None:

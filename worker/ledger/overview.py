@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import bindparam, case, func, select
 
 from worker.ledger.engine import Transaction
 from worker.ledger.leases import is_in_hand, walk_indexes
-from worker.ledger.tables import DEAD, DONE, GATHERED, OFF, OPEN, UNKNOWN, alert, article, dead, entry, feed, match
+from worker.ledger.ready import Ready
+from worker.ledger.tables import (
+    DEAD,
+    DONE,
+    GATHERED,
+    OFF,
+    OPEN,
+    UNKNOWN,
+    Instant,
+    alert,
+    article,
+    dead,
+    entry,
+    feed,
+    match,
+)
 from worker.ledger.tables import story as story_table
 
 _QUEUES = {"poll": feed, "read": entry, "deliver": alert}
@@ -20,17 +36,23 @@ def next_due(t: Transaction, queue: str, *, after: datetime | None = None) -> da
 
     For a row in hand that is when its lease has run out and it is due. With ``after`` only later times are looked at.
     """
-    # Two questions, each with an index of its own, so that a backlog costs nothing.
     walk_indexes(t)
+    found = (one.first(t, {"after": after}) for one in _next_due(queue, later=after is not None))
+    return min((row[0] for row in found if row is not None and row[0] is not None), default=None)
+
+
+@cache
+def _next_due(queue: str, *, later: bool) -> tuple[Ready, Ready]:
+    # Two questions, each with an index of its own, so that a backlog costs nothing.
     table = _QUEUES[queue]
     c = table.c
     waits = select(c.due_at).where(c.work == OPEN, c.lease_until.is_(None)).order_by(c.due_at).limit(1)
     time = case((c.lease_until > c.due_at, c.lease_until), else_=c.due_at)
     in_hand = select(func.min(time)).where(is_in_hand(table))
-    if after is not None:
+    if later:
+        after = bindparam("after", type_=Instant())
         waits, in_hand = waits.where(c.due_at > after), in_hand.where(time > after)
-    found = (t.execute(waits).scalar(), t.execute(in_hand).scalar())
-    return min((at for at in found if at is not None), default=None)
+    return Ready(lambda _: waits), Ready(lambda _: in_hand)
 
 
 def queues(t: Transaction, *, now: datetime) -> dict[str, dict[str, Any]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import select
 
 from worker.ledger.engine import Transaction
-from worker.ledger.inserts import insert_into
+from worker.ledger.inserts import insertion
+from worker.ledger.ready import Ready
 from worker.ledger.tables import progress
 
 #: Stands between the name of a part and that of the machine on which it has come round.
@@ -32,10 +33,18 @@ def note(t: Transaction, name: str, *, now: datetime, detail: str = "", machine:
 
     With ``machine`` the same is written of the part on that machine.
     """
-    values = {"at": now, "detail": detail}
-    for said in (name, f"{name}{_ON}{machine}") if machine else (name,):
-        insertion = insert_into(t, progress).values(name=said, **values)
-        t.execute(insertion.on_conflict_do_update(index_elements=[progress.c.name], set_=values))
+    names = (name, f"{name}{_ON}{machine}") if machine else (name,)
+    _NOTING.run_all(t, [{"name": said, "at": now, "detail": detail} for said in names])
+
+
+def _noting(dialect: str) -> Any:  # noqa: ANN401 - the INSERT of one of two dialects
+    noting = insertion(dialect, progress)
+    new = {"at": noting.excluded.at, "detail": noting.excluded.detail}
+    return noting.on_conflict_do_update(index_elements=[progress.c.name], set_=new)
+
+
+# Every few seconds, also while there is nothing to do.
+_NOTING: Final = Ready(_noting, "name", "at", "detail")
 
 
 def read(t: Transaction) -> dict[str, Progress]:

@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, func, insert, select
 
 from worker.ledger import turns
 from worker.ledger.engine import Transaction
+from worker.ledger.ready import Ready
 from worker.ledger.tables import snapshot
 from worker.model import Topic
 
@@ -50,13 +50,11 @@ def keep(t: Transaction, *, topics: Sequence[Topic], files: Mapping[str, str] | 
 
 def generation(t: Transaction) -> int:
     """Return the number of the configuration in force, 0 when there is none."""
-    return int(t.execute(_generation()).scalar_one())
+    return int(_GENERATION.first(t, {})[0])
 
 
-@cache
-def _generation() -> Any:  # noqa: ANN401 - a SELECT
-    # Made once: it is asked at every claim, and composing it costs more than running it.
-    return select(func.coalesce(func.max(snapshot.c.generation), 0))
+# It is asked at every claim.
+_GENERATION: Final = Ready(lambda _: select(func.coalesce(func.max(snapshot.c.generation), 0)))
 
 
 def latest(t: Transaction) -> Snapshot | None:

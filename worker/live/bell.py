@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from celery import Celery
@@ -59,20 +60,28 @@ class Bell:
         return True
 
     def tick_seen(self) -> None:
-        """Note that a tick was carried out, for ``tick_missed``."""
+        """Note that a tick was carried out, for ``look``."""
         try:
             self._client.set(TICKED, 1, ex=TICK_MISSED)
         except (RedisError, OSError) as error:
             self._missed(error)
 
-    def tick_missed(self) -> bool:
-        """Return whether no tick has been carried out for ``TICK_MISSED`` seconds, or everything was erased.
+    def look(self, queues: Sequence[str]) -> tuple[bool, int]:
+        """Return whether a tick is missed, and how many messages wait in ``queues`` together.
+
+        A tick is missed when none has been carried out for ``TICK_MISSED`` seconds, or everything was erased. The
+        broker is asked once.
 
         Raises:
             redis.exceptions.RedisError: the broker does not answer.
             OSError: the same.
         """
-        return not self._client.exists(TICKED)
+        with self._client.pipeline(transaction=False) as together:
+            together.exists(TICKED)
+            for queue in queues:
+                together.llen(PREFIX + queue)
+            ticked, *waiting = together.execute()
+        return not ticked, sum(waiting)
 
     def close(self) -> None:
         """Close the connections."""

@@ -28,6 +28,8 @@ D = TypeVar("D")
 _log = logging.getLogger("wirewatch")
 #: Seconds after which a flow that found nothing due looks again.
 _NAP = 0.25
+#: Seconds between two turns of a flow that claims nothing and has nothing in hand: ``go`` and ``close`` wake it.
+_ASLEEP = 10.0
 #: Seconds that a result waits at most for others, to be recorded with them in one transaction, and between two looks
 #: for them. Of articles whose pages take half a second it saves a quarter of the CPU time.
 _LINGER, _STEP = 0.1, 0.02
@@ -136,6 +138,7 @@ class Flow(Generic[T, D]):
         while self.busy and self.error is None and time.monotonic() < until:
             time.sleep(0.02)
         self._ended.set()
+        self._hands.nudge()
         if self._thread is not None:
             self._thread.join(grace)
         self._hands.close()
@@ -176,6 +179,8 @@ class Flow(Generic[T, D]):
             return 0
 
     def _wait(self) -> float:
+        if not self._going.is_set() and not self.busy:
+            return _ASLEEP
         if not self._going.is_set() or self.full:
             return _NAP
         # By then there is a claim, whatever is free; what is done before ends the wait.

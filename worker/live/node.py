@@ -118,10 +118,10 @@ class Watch:
 
     def _look(self) -> Look | None:
         try:
-            if self._bell.tick_missed():
-                # The scheduler is dead, or the broker has forgotten everything.
-                self._bell.ring(TICK, bound=1)
-            waiting = sum(self._bell.waiting(queue) for queue in self._queues())
+            tick_missed, waiting = self._bell.look(self._queues())
+            # The scheduler is dead, or the broker has forgotten everything.
+            if tick_missed and self._bell.ring(TICK, bound=1):
+                waiting = max(waiting, 1)
         except (RedisError, OSError):
             return None
         in_hand = len(state.active_requests) + len(state.reserved_requests)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
 import sys
 import threading
@@ -59,11 +60,30 @@ def watch(parent: int, orphaned: Callable[[], object]) -> None:
     """Call ``orphaned``, in a thread, when the process ``parent`` is no longer the parent of this one."""
 
     def look() -> None:
+        _await_end(parent)
         while os.getppid() == parent:
             time.sleep(_LOOK)
         orphaned()
 
     threading.Thread(target=look, name="parent", daemon=True).start()
+
+
+def _await_end(parent: int) -> None:
+    """Return when the process ``parent`` has ended, and at once where the system does not tell (pidfd_open(2))."""
+    if sys.platform != "linux":
+        return
+    try:
+        handle = os.pidfd_open(parent)
+    except OSError:  # an old kernel, a container that forbids it, or it has ended
+        return
+    try:
+        # Its number may have become another's before it was opened.
+        if os.getppid() == parent:
+            ended = select.poll()
+            ended.register(handle, select.POLLIN)
+            ended.poll()
+    finally:
+        os.close(handle)
 
 
 def _become(parent: int, number: int, command: list[str]) -> None:

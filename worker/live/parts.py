@@ -27,7 +27,7 @@ from worker.live.findings import refusals
 from worker.live.place import Place
 from worker.live.reloading import Reloader
 from worker.live.service import in_force, own_service, put_in_force
-from worker.live.supervisor import Part, Supervisor
+from worker.live.supervisor import Part, Supervisor, wake_nobody
 from worker.settings import Settings
 
 T = TypeVar("T")
@@ -185,6 +185,7 @@ class _Apart:
         if pid:
             return pid
         try:
+            wake_nobody()
             self._reloader.reload()
         finally:
             logging.shutdown()

@@ -96,6 +96,9 @@ class Station:
         self._plan, self._ring, self._stopping = plan, ring, stopping
         self._ledger: Ledger | None = None
         self._clock: Callable[[], datetime] | None = None
+        self._housekeeping: Housekeeping | None = None
+        #: The configuration that a process goes by which has had ticks and no shift.
+        self._seen: tuple[Settings, int] = Settings(), 0
         self._stack = ExitStack()
         self._settings = Settings()
         self._generation: int | None = None
@@ -114,8 +117,7 @@ class Station:
         """
         ended = self._plan.begun(stage)
         flow = self._flow(stage)
-        ledger, clock = self._ledger_and_clock()
-        Housekeeping(ledger, clock).note(stage, detail=f"generation {self._generation}")
+        self._keeping().note(stage, detail=f"generation {self._generation}")
         flow.go()
         try:
             more = self._watch(flow)
@@ -188,13 +190,13 @@ class Station:
             seen = progress.read(t)
             progress.note(t, "tick", now=now, machine=machine())
             due = [s for s in STAGES if (at := overview.next_due(t, s)) is not None and at <= now + LINGER]
+            newest = snapshots.generation(t)
         quiet = [s for s in STAGES if s not in due and _is_due(seen.get(s), now, ROUND)]
         for stage in (*due, *quiet):
             self._ring(stage)
-        settings, _ = self._configuration(ledger)
-        keeping = Housekeeping(ledger, clock)
-        keeping.sweep(settings.service.retention)
-        keeping.beat(settings.service)
+        service = self._configuration(ledger, newest).service
+        self._keeping().sweep(service.retention)
+        self._keeping().beat(service)
 
     def _flow(self, stage: str) -> Flow[Any, Any]:
         """Return the running flow of a stage, by the newest configuration."""
@@ -223,10 +225,18 @@ class Station:
             self._ledger, self._clock = ledger, self._plan.clock(ledger)
         return self._ledger, self._clock
 
-    def _configuration(self, ledger: Ledger) -> tuple[Settings, int]:
-        if self._generation is None:
-            return self._plan.settings(ledger)
-        return self._settings, self._generation
+    def _keeping(self) -> Housekeeping:
+        if self._housekeeping is None:
+            self._housekeeping = Housekeeping(*self._ledger_and_clock())
+        return self._housekeeping
+
+    def _configuration(self, ledger: Ledger, newest: int) -> Settings:
+        """Return the configuration of this process; without one the newest, read once: it may take seconds."""
+        if self._generation is not None:
+            return self._settings
+        if not newest or self._seen[1] != newest:
+            self._seen = self._plan.settings(ledger)
+        return self._seen[0]
 
     def _take_up(self) -> Pipeline:
         """Work by the newest configuration from now on; one that cannot be used here leaves the last one in force."""
@@ -279,7 +289,7 @@ class Station:
         self._let_go(grace)
         if self._ledger is not None:
             self._ledger.close()
-            self._ledger = None
+            self._ledger = self._housekeeping = None
 
 
 class Housekeeping:
@@ -287,6 +297,8 @@ class Housekeeping:
 
     def __init__(self, ledger: Ledger, clock: Callable[[], datetime]) -> None:
         self._ledger, self._clock = ledger, clock
+        #: Before when nobody needs to ask the ledger whether to sweep; a tick comes every few seconds.
+        self._sweep_at: datetime | None = None
 
     def note(self, *names: str, detail: str = "") -> None:
         """Note that somebody works at these stages, or ticks."""
@@ -297,8 +309,12 @@ class Housekeeping:
     def sweep(self, retention: Retention) -> None:
         """Erase what is older than ``retention`` allows, if that is due: a portion now, the next soon after."""
         now = self._clock()
+        if self._sweep_at is not None and now < self._sweep_at:
+            return
         with self._ledger.write() as t:
-            if not _is_due(progress.read(t).get("sweep"), now, _SWEEP_EVERY):
+            last = progress.read(t).get("sweep")
+            if last is not None and not _is_due(last, now, _SWEEP_EVERY):
+                self._sweep_at = last.at + _SWEEP_EVERY
                 return
             erased = sweep.sweep(t, retention, now=now)
             again = now - _SWEEP_EVERY + _SWEEP_AGAIN if any(erased.values()) else now

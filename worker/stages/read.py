@@ -83,6 +83,8 @@ def _claim(p: Pipeline, *, now: datetime, limit: int) -> tuple[list[Claimed], li
     with p.ledger.write() as t:
         p.must_be_in_force(t)
         claims = entries.claim(t, now=now, limit=limit)
+        if not claims:
+            return [], [], 0
         read = entries.known_articles(t, [article_id(one.value.entry) for one in claims if not one.value.again])
         busy = entries.pages_in_hand(t, [one.id for one in claims])
         ended = [(one, _unread(t, one, read, now=now)) for one in claims]

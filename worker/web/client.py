@@ -1,4 +1,4 @@
-"""The live web: httpx, with our own rules about addresses, redirects, sizes and time."""
+"""The live web: httpx and its httpcore, with our own rules about addresses, redirects, sizes and time."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Lock
 
+import httpcore
 import httpx
 
 from worker.errors import ConfigError, Problem, Retryable, Unusable
 from worker.url import host, shown
 from worker.web import body, hops, robots
 from worker.web.addresses import LookUp, look_up
-from worker.web.connections import UNTIL, CheckedTransport, tls
+from worker.web.connections import CheckedTransport, tls
 from worker.web.gates import Gates, OpenGates
 from worker.web.hops import Headers, Hop
 from worker.web.network import Network
@@ -24,7 +25,15 @@ from worker.web.response import Response
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
 #: Seconds; a whole request is bound by ``Network.deadline`` beside them.
-_CONNECT, _READ = 5.0, 10.0
+_TIMEOUTS = {"connect": 5.0, "read": 10.0, "write": 10.0}
+#: What keeps an answer from coming, as httpcore names it.
+_FAULTS = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
+    OSError,
+)
 #: Bytes of a redirect's own body that are read, so that the connection can be used again.
 _DRAINED = 16_384
 #: A crawl delay is obeyed up to this one; a longer one would keep pages until they are no news.
@@ -32,7 +41,6 @@ _SLOWEST = timedelta(seconds=30)
 #: Connections are kept in so many pools: httpcore looks at every connection of a pool at every request. A host has
 #: always the same one. Seconds that a connection may be idle: less than the 5 after which many servers close it.
 _SHARDS, _IDLE, _IDLE_SECONDS = 16, 4, 4.0
-_NOTHING = httpx.ByteStream(b"")
 
 #: Reads a body: its chunks and the headers it came with.
 _Read = Callable[[Iterable[bytes], Mapping[str, str]], bytes]
@@ -140,28 +148,21 @@ class LiveWeb:
 
     def _once(self, hop: Hop, own: Headers, errand: _Errand) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers and body of the answer to one request."""
-        request = httpx.Request(
-            "GET",
-            hop.url,
-            headers=hops.request_headers(hop, self._ours, own),
-            stream=_NOTHING,
-            extensions={"timeout": {"connect": _CONNECT, "read": _READ, "write": _READ}, UNTIL: errand.until},
-        )
-        # The constructor has made a tidied copy of it.
-        request.url = hop.url
+        asked = hops.request_headers(hop, self._ours, own)
         try:
-            answer = self._transport(hop, errand.network).handle_request(request)
+            transport = self._transport(hop, errand.network)
+            answer = transport.ask(hop.url, asked, until=errand.until, timeouts=_TIMEOUTS)
             try:
-                headers = hops.response_headers(answer.headers.raw)
-                return answer.status_code, headers, _content(answer, headers, errand)
+                headers = hops.response_headers(answer.headers)
+                return answer.status, headers, _content(answer, headers, errand)
             finally:
                 answer.close()
-        except httpx.LocalProtocolError as error:
+        except httpcore.LocalProtocolError as error:
             # The error is not repeated: it quotes the header, which may be secret.
             raise Unusable(f"{shown(hop.text)}: a header or the address cannot be sent", name="forbidden") from error
-        except httpx.TimeoutException as error:
+        except httpcore.TimeoutException as error:
             raise Retryable(f"{shown(hop.text)}: {_late(error, errand)}", name="timed-out") from error
-        except (httpx.HTTPError, OSError) as error:
+        except _FAULTS as error:
             said = str(error)[:200] or type(error).__name__
             raise Retryable(f"{shown(hop.text)}: {said}", name="fetch-failed") from error
         except ValueError as error:
@@ -209,10 +210,10 @@ def _redirects(status: int, headers: Mapping[str, str]) -> bool:
     return status in _REDIRECTS and bool(headers.get("location", "").strip())
 
 
-def _content(answer: httpx.Response, headers: Mapping[str, str], errand: _Errand) -> bytes:
-    if not isinstance(answer.stream, httpx.SyncByteStream):
+def _content(answer: httpcore.Response, headers: Mapping[str, str], errand: _Errand) -> bytes:
+    if not isinstance(answer.stream, Iterable):
         raise TypeError("the transport is not a synchronous one")
-    if not _redirects(answer.status_code, headers):
+    if not _redirects(answer.status, headers):
         return errand.read(answer.stream, headers)
     length = headers.get("content-length", "")
     if length.isdecimal() and int(length[:20]) <= _DRAINED:

@@ -25,8 +25,8 @@ from worker.web.network import Network
 
 #: A host as it stands in a request (lower case, IDNA), and a port.
 Place = tuple[str, int]
-#: A request's extension: the value of ``time.monotonic`` at which it ends.
-UNTIL = "wirewatch.until"
+#: Of a request: names and values.
+Headers = Sequence[tuple[bytes, bytes]]
 #: Of a host's addresses, how many are tried.
 _TRIES = 3
 #: Bytes that one wait may write.
@@ -39,9 +39,9 @@ _thread = threading.local()
 class CheckedTransport(httpx.HTTPTransport):
     """A transport that ignores the environment and connects by the rules of ``network``. Threads may share it.
 
-    The places in ``own`` may be anywhere: those the operator has named as services of their own. A request without
-    the extension ``UNTIL`` ends after ``total`` seconds. With ``proxy`` every connection is made to that place, which
-    may be anywhere too; names are then the proxy's to resolve, and only a host that is an address itself is checked.
+    The places in ``own`` may be anywhere: those the operator has named as services of their own. A request of
+    httpx ends after ``total`` seconds. With ``proxy`` every connection is made to that place, which may be anywhere
+    too; names are then the proxy's to resolve, and only a host that is an address itself is checked.
     """
 
     def __init__(
@@ -71,15 +71,34 @@ class CheckedTransport(httpx.HTTPTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; its body, too, is to be read by this thread, before it sends another one."""
-        until = request.extensions.get(UNTIL)
-        if until is None and self._total is not None:
-            until = time.monotonic() + self._total
+        self._begin(request.url, None if self._total is None else time.monotonic() + self._total)
+        return super().handle_request(request)
+
+    def ask(
+        self, url: httpx.URL, headers: Headers, *, until: float, timeouts: Mapping[str, float]
+    ) -> httpcore.Response:
+        """Send a GET with these headers and no others; the answer is httpcore's, to be read and closed by this thread.
+
+        For it httpx would make a request, a response, their headers and a stream of its own, which takes an eighth of
+        the CPU time of a request on a connection that is open. The errors are httpcore's, too.
+
+        Args:
+            url: The address, as httpx reads it.
+            headers: Names and values.
+            until: The value of ``time.monotonic`` at which the request ends.
+            timeouts: Seconds for ``connect``, ``read`` and ``write``.
+        """
+        self._begin(url, until)
+        place = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        request = httpcore.Request("GET", place, headers=headers, content=(), extensions={"timeout": timeouts})
+        return self._pool.handle_request(request)
+
+    def _begin(self, url: httpx.URL, until: float | None) -> None:
         _thread.until = until
         if self._proxied:
-            host, port = _place(request.url)
+            host, port = _place(url)
             expect_port(host, port, self._network)
             expect_allowed_name(host, self._network)
-        return super().handle_request(request)
 
 
 def checked_client(
