@@ -15,6 +15,7 @@ from tests.builders import article
 from worker.model import Article
 from worker.stories import comparing, grouping, model, numbers, origins, rarity, statements
 from worker.stories.features import Features, features
+from worker.stories.small import small
 from worker.stories.statements import Statements
 from worker.text import first_sentences, fold, sentences
 from worker.training import told
@@ -43,15 +44,15 @@ def test_numbers_are_those_that_one_pattern_finds(text: str) -> None:
 
 
 def _value(text: str, match: re.Match[str]) -> tuple[int, float]:
-    word = (match["word"] or "").lower()
+    word = small(match["word"] or "")
     tens, _, ones = word.partition("-")
     known = numbers._TENS | numbers._ONES | {"dozen": 12}
     value = (
         float(match["digits"].replace(",", "")) if match["digits"] else float(known.get(tens, 0) + known.get(ones, 0))
     )
     end = match.end()
-    while scale := numbers._SCALE.match(text, end):
-        value, end = value * numbers._SCALES[scale[1].lower()], scale.end()
+    while scale := re.compile(numbers._SCALE.pattern, re.IGNORECASE).match(text, end):
+        value, end = value * numbers._SCALES[small(scale[1])], scale.end()
     return end, value
 
 
@@ -59,7 +60,7 @@ def plainly(title: str, text: str) -> Statements:
     """Return what an article says, by a search for every form in each of its parts."""
     spans = first_sentences(text, 2)
     beginning, whole = f"{title}.\n{text[: spans[-1][1]] if spans else ''}", f"{title}.\n{text}"
-    after = statements._AFTER.search(beginning)
+    after = re.compile(statements._AFTER.pattern, re.VERBOSE | re.IGNORECASE).search(beginning)
     return Statements(
         tolls=_tolls(beginning),
         all_tolls=_tolls(whole),
@@ -72,11 +73,17 @@ def plainly(title: str, text: str) -> Statements:
 
 
 def _acts(text: str) -> dict[str, str]:
-    return {name: found.group().lower() for name, form in statements._ACT.items() if (found := form.search(text))}
+    return {name: found.group().lower() for name, form in _plain_acts().items() if (found := form.search(text))}
+
+
+@cache
+def _plain_acts() -> dict[str, re.Pattern[str]]:
+    """Return every act as one pattern, as a reader would write it."""
+    return {name: re.compile(rf"\b(?:{words})\b", re.IGNORECASE) for name, words in statements._ACTS.items()}
 
 
 def _tolls(text: str) -> dict[str, float]:
-    return statements._tolls(text, numbers.numbers(text, "en"), list(statements._TOLL))
+    return statements._tolls(text, small(text), numbers.numbers(text, "en"), list(statements._TOLL), "en")
 
 
 @st.composite
@@ -118,8 +125,37 @@ def test_statements_of_real_articles_are_those_that_every_pattern_finds() -> Non
 @pytest.mark.parametrize(("name", "first"), [("resignation", "steps"), ("inquiry", "opened"), ("release", "pulled")])
 def test_a_form_of_several_words_needs_all_of_them(name: str, first: str) -> None:
     """One of them alone is no reason to look for it."""
-    assert name not in statements._possible(f"They {first} here.")[0]
-    assert name in statements._possible(f"They {first} down a probe alive.")[0]
+    assert name not in statements._possible(f"they {first} here.")[0]
+    assert name in statements._possible(f"they {first} down a probe alive.")[0]
+
+
+@given(st.text(st.sampled_from("aZ_9 .'’‘“”–—…\u00a0é\nßІ٣"), max_size=30))
+def test_words_are_those_that_a_pattern_finds(text: str) -> None:
+    """Also between the marks of printed English, and where letters are no ASCII."""
+    assert statements._words(text) == re.findall(r"\w+", text)
+
+
+def test_forms_begin_with_a_letter_that_must_be_there() -> None:
+    """Else the first letter would be sought of something that may be left out, or may be another."""
+    forms = [form for words in statements._ACTS.values() for form in statements._split(words, "|")]
+    begun = [one for form in forms for one in statements._beginnings(form)]
+    assert len(begun) > len(forms) > 100
+    assert all(re.match(r"[a-z](?![?*+{])", one) for one in begun)
+
+
+@given(st.text(st.characters(codec="utf-8") | st.sampled_from("İıſKSsiI"), max_size=12), st.sampled_from("abikost"))
+def test_small_letters_are_found_where_case_is_ignored(text: str, letter: str) -> None:
+    """At the same places, whatever stands around them; "ſ" is an "s", and the "İ" of Turkish an "i"."""
+    for pattern in (letter, rf"\b{letter}", rf"{letter}\w"):
+        plain = [found.span() for found in re.finditer(pattern, text, re.IGNORECASE)]
+        assert [found.span() for found in re.finditer(pattern, small(text))] == plain
+
+
+def test_a_number_in_odd_letters_is_a_number() -> None:
+    """A text of a hostile page has no other words than another."""
+    assert [number.value for number in numbers.numbers("ſeven thouſand", "en")] == [7000.0]
+    odd = article(text="Five thouſand people fled on ſunday.")
+    assert features(odd, rarity=RARITY).day == "sun"
 
 
 def test_what_an_attribution_needs_stands_in_every_one() -> None:
@@ -192,6 +228,27 @@ def test_what_is_remembered_of_comparisons_changes_no_group(places: list[int]) -
     assert grouping.against(articles[0], articles, alike) == grouping.against(articles[0], articles)
     assert alike(articles[-1], articles[0]) is alike(articles[0], articles[-1])
     assert grouping.groups(articles, MODEL, alike) == grouping.groups(articles, MODEL)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=30), st.integers(1, 4))
+def test_a_memory_that_starts_anew_answers_the_same(pairs: list[tuple[int, int]], most: int) -> None:
+    """However few pairs it keeps."""
+    alike = grouping.remembered(most)
+    for one, other in pairs:
+        a, b = _features()[one], _features()[other]
+        assert alike(a, b) == pytest.approx(comparing.compare(a, b))
+
+
+def test_what_is_worked_out_is_there_when_it_is_asked_for() -> None:
+    """In any order, the same each time, and of two values that are equal each has its own."""
+    one, same = (features(_labelled()[0], rarity=RARITY) for _ in range(2))
+    assert one == same
+    assert one.serial != same.serial
+    assert one.copied is one.copied
+    assert (one.full_vector, one.name_vector) == (same.full_vector, same.name_vector)
+    with pytest.raises(AttributeError, match="Features has no vector"):
+        getattr(one, "vector")  # noqa: B009 - mypy would refuse it
 
 
 def test_a_weight_is_the_logarithm_of_how_many_texts_there_are_for_one() -> None:

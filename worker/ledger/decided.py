@@ -133,14 +133,16 @@ def open_digest(t: Transaction, digest: Alert) -> bool:
 
 def digests(t: Transaction, channel_id: str) -> list[Alert]:
     """Return the digests of a channel that wait and may still take something in, earliest first."""
-    return [alert_from_row(row) for row in t.execute(_digests(), {"channel": channel_id})]
+    return [alert_from_row(row) for row in _DIGESTS.all(t, {"channel": channel_id})]
 
 
-@cache
-def _digests() -> Any:  # noqa: ANN401 - a SELECT
+def _digests(_: str) -> Any:  # noqa: ANN401 - a SELECT
     # By the index of what is open: those of a channel, and what its digests hold, may be thousands.
     wanted = (alert.c.channel_id + "" == bindparam("channel")) & (alert.c.role == Role.DIGEST)
     return select(alert).where(wanted, _untouched(alert)).order_by(alert.c.due_at, alert.c.id)
+
+
+_DIGESTS: Final = Ready(_digests)
 
 
 def due_times(t: Transaction, channel_id: str, *, since: datetime, roles: Sequence[Role]) -> list[datetime]:

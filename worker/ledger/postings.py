@@ -7,10 +7,11 @@ newest within the time that is asked for, since what a term meant lately is what
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, update
@@ -44,7 +45,7 @@ def add(t: Transaction, article_id: str, terms: Iterable[str], *, story_id: str,
 def move(t: Transaction, articles: Mapping[str, str]) -> None:
     """Have the terms of articles lead to other stories, given by the ids of the articles."""
     if articles:
-        t.execute(_moving(), [{"article": article_id, "to": story_id} for article_id, story_id in articles.items()])
+        _MOVING.run_all(t, [{"article": article_id, "to": story_id} for article_id, story_id in articles.items()])
 
 
 def best(t: Transaction, weights: Mapping[str, float], *, since: datetime, until: datetime, limit: int) -> list[str]:
@@ -60,21 +61,19 @@ def best(t: Transaction, weights: Mapping[str, float], *, since: datetime, until
     walk_indexes(t)
     first, last = (_INSTANT.process_bind_param(at, t.dialect) for at in (since, until))
     values = tuple(value for term in terms for value in (term, first, last))
-    found: defaultdict[int, set[str]] = defaultdict(set)
-    for number, story_id in ready.rows(t, _search(len(terms), _PLACE[t.dialect.name]), values):
-        found[number].add(story_id)
+    # A story counts once for a term, however many of its articles have it.
+    found = dict.fromkeys(map(tuple, ready.rows(t, _search(len(terms), _PLACE[t.dialect.name]), values)))
+    stories = Counter(map(itemgetter(0), found))
+    weight = {number: weights[terms[number]] * math.log(1 + 2 * PER_TERM / count) for number, count in stories.items()}
     scores: defaultdict[str, float] = defaultdict(float)
-    for number, story_ids in found.items():
-        weight = weights[terms[number]] * math.log(1 + 2 * PER_TERM / len(story_ids))
-        for story_id in story_ids:
-            scores[story_id] += weight
+    for number, story_id in found:
+        scores[story_id] += weight[number]
     enough = _ENOUGH * max(scores.values(), default=0.0)
     good = [story_id for story_id, score in scores.items() if score >= enough]
     return sorted(good, key=lambda story_id: (-scores[story_id], story_id))[:limit]
 
 
-@cache
-def _moving() -> Any:  # noqa: ANN401 - an UPDATE
+def _moving(_: str) -> Any:  # noqa: ANN401 - an UPDATE
     return update(posting).where(posting.c.article_id == bindparam("article")).values(story_id=bindparam("to"))
 
 
@@ -89,6 +88,7 @@ def _search(terms: int, place: str) -> str:
     return " UNION ALL ".join(newest)
 
 
+_MOVING: Final = Ready(_moving)
 _INSERTION: Final = Ready(lambda _: insert(posting), "article_id", "term", "at", "story_id")
 #: Where a value goes, as sqlite3 and psycopg have it.
 _PLACE: Final = {"sqlite": "?", "postgresql": "%s"}

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, bindparam, select, update
 
@@ -19,6 +19,7 @@ from worker.ledger import postings, stories, tallies
 from worker.ledger.engine import Transaction
 from worker.ledger.entries import match_from_row
 from worker.ledger.inserts import insert_new
+from worker.ledger.ready import Ready
 from worker.ledger.tables import DONE, GATHERED, OFF, OPEN, UNKNOWN, alert, decision, match, member, story
 from worker.model import Match, Reason, Role, Story
 
@@ -63,8 +64,8 @@ def regroup(t: Transaction, are: Sequence[Story], moves: Moves, *, turn: int, no
     for one in are:
         stories.write(t, one)
     # All of their members: whoever has compared an article with one of these stories has compared it with another.
-    t.execute(
-        _moving(),
+    _MOVING.run_all(
+        t,
         [
             {"article": m.article_id, "to": one.id, "as": m.role, "since": m.why, "turn": turn}
             for one in are
@@ -73,7 +74,7 @@ def regroup(t: Transaction, are: Sequence[Story], moves: Moves, *, turn: int, no
     )
     postings.move(t, moves.articles)
     if moves.gone:
-        t.execute(_merging(), [{"gone": story_id, "to": into} for story_id, into in moves.gone.items()])
+        _MERGING.run_all(t, [{"gone": story_id, "to": into} for story_id, into in moves.gone.items()])
 
 
 _TOLD_BEFORE = "an article that has told of the same has joined its story"
@@ -99,7 +100,7 @@ def untold(t: Transaction, story_ids: Iterable[str]) -> list[Match]:
 def _move_alerts(t: Transaction, moves: Moves) -> None:
     for column, goals in (("article_id", moves.articles), ("story_id", moves.gone)):
         if goals:
-            t.execute(_moving_alerts(column), [{"of": one, "to": to} for one, to in goals.items()])
+            _moving_alerts(column).run_all(t, [{"of": one, "to": to} for one, to in goals.items()])
 
 
 def _repeated(t: Transaction, moves: Moves) -> list[tuple[Row[Any], str]]:
@@ -173,22 +174,23 @@ def _decide(t: Transaction, row: Row[Any], why: str, now: datetime) -> None:
 # The statements, made once: composing one costs more than running it.
 
 
-@cache
-def _moving() -> Any:  # noqa: ANN401 - an UPDATE
+def _moving(_: str) -> Any:  # noqa: ANN401 - an UPDATE
     values: dict[str, Any] = {
         name: bindparam(of) for name, of in (("story_id", "to"), ("role", "as"), ("why", "since"), ("seq", "turn"))
     }
     return update(member).where(member.c.article_id == bindparam("article")).values(values)
 
 
-@cache
-def _moving_alerts(column: str) -> Any:  # noqa: ANN401 - an UPDATE
-    return update(alert).where(alert.c[column] == bindparam("of")).values(story_id=bindparam("to"))
+_MOVING: Final = Ready(_moving)
 
 
 @cache
-def _merging() -> Any:  # noqa: ANN401 - an UPDATE
-    return update(story).where(story.c.id == bindparam("gone")).values(merged=bindparam("to"))
+def _moving_alerts(column: str) -> Ready:
+    made = update(alert).where(alert.c[column] == bindparam("of")).values(story_id=bindparam("to"))
+    return Ready(lambda _: made)
+
+
+_MERGING: Final = Ready(lambda _: update(story).where(story.c.id == bindparam("gone")).values(merged=bindparam("to")))
 
 
 @cache

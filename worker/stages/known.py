@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from datetime import datetime
 from threading import Lock
 from typing import Final
 
+from worker.stories import grouping
 from worker.stories.features import Features
 
 #: What is kept in one process: about two thousand members of 150 words, or five hundred of 800.
@@ -22,15 +24,16 @@ class Known:
         self._most = most
         self._size = 0
         self._lock = Lock()
+        #: How alike two of them are, with a memory.
+        self.alike = grouping.remembered()
         self._kept = OrderedDict[tuple[str, datetime], Features]()
 
-    def get(self, article_id: str, joined_at: datetime) -> Features | None:
-        """Return the features with which an article joined its story at that time, if they are still kept."""
-        key = (article_id, joined_at)
+    def get(self, joined_at: Mapping[str, datetime]) -> dict[str, Features]:
+        """Return the features that are still kept of those articles that joined their stories at these times."""
         with self._lock:
-            found = self._kept.get(key)
-            if found is not None:
-                self._kept.move_to_end(key)
+            found = {key[0]: one for key in joined_at.items() if (one := self._kept.get(key)) is not None}
+            for article_id in found:
+                self._kept.move_to_end((article_id, joined_at[article_id]))
             return found
 
     def add(self, article_id: str, joined_at: datetime, one: Features) -> Features:

@@ -127,12 +127,12 @@ def _think(t: Transaction, p: Parts, article: Article, mine: Features, *, seen: 
     weights = {term: p.rarity(term) for term in mine.key_terms}
     found = postings.best(t, weights, since=_moved(at, -WINDOW), until=_moved(at, WINDOW), limit=NEAR)
     near, decoded = _read(t, p.known, found)
-    joined = joining.join(article, mine, near, model=p.story_model, decoded=decoded)
+    joined = joining.join(article, mine, near, model=p.story_model, decoded=decoded, compare=p.known.alike)
     if joined.member.role is Role.FIRST:
         found = postings.best(t, weights, since=_moved(at, -HORIZON), until=_moved(at, -WINDOW), limit=EARLIER)
         older, decoded = _read(t, p.known, found)
         ended = [story for story in older if at - story.newest_at > WINDOW]
-        linked = joining.follows(article, mine, ended, model=p.story_model, decoded=decoded)
+        linked = joining.follows(article, mine, ended, model=p.story_model, decoded=decoded, compare=p.known.alike)
         joined = replace(joined, story=replace(joined.story, linked=linked))
     return Prepared(article=article, mine=mine, weights=weights, seen=seen, joined=joined, near=near)
 
@@ -148,12 +148,11 @@ def _moved(at: datetime, by: timedelta) -> datetime:
 def _read(t: Transaction, known: Known, story_ids: Iterable[str]) -> tuple[list[Story], Callable[[Member], Features]]:
     """Return stories, and what gives the features of their members."""
     found, joined_at = stories.compared(t, story_ids)
-    decoded = {article_id: known.get(article_id, at) for article_id, at in joined_at.items()}
-    missing = [article_id for article_id, one in decoded.items() if one is None]
+    decoded = known.get(joined_at)
+    missing = [article_id for article_id in joined_at if article_id not in decoded]
     for article_id, (values, shingles) in stories.features(t, missing).items():
         decoded[article_id] = known.add(article_id, joined_at[article_id], Features.from_json(values, shingles))
-    ready = {article_id: one for article_id, one in decoded.items() if one is not None}
-    return found, lambda member: ready[member.article_id]
+    return found, lambda member: decoded[member.article_id]
 
 
 def _whole(joined: Joined, near: Iterable[Story]) -> Story:

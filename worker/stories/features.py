@@ -6,8 +6,8 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import repeat
+from dataclasses import dataclass, field, fields
+from itertools import count
 from operator import mul
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ from worker.stories import names as naming
 from worker.stories.dates import dates
 from worker.stories.numbers import Number, numbers
 from worker.stories.shingles import hashes, shingles
+from worker.stories.small import small
 from worker.stories.statements import Statements, beginning_with, statements
 from worker.text import sentences, terms
 
@@ -30,14 +31,19 @@ _MOST_NUMBERS = 60
 _KEY_TERMS = 24
 #: A term that is less rare than this says nothing about an event.
 _RARE_ENOUGH = 1.2
-_DAY = re.compile(r"\b(mon|tue|wed|thu|fri|sat|sun)(?:s|nes|rs|ur)?day\b", re.IGNORECASE)
+#: In ``small`` letters.
+_DAY = re.compile(r"(mon|tue|wed|thu|fri|sat|sun)(?<!\w...)(?:s|nes|rs|ur)?day\b")
 _WORDS_WITH_BLANKS = re.compile(rf"(?:\S+\s+){{0,{LEAD_WORDS - 1}}}\S*")
 _FEW = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
-    """The features of one article. What is kept in the ledger comes first; the rest is worked out from it."""
+    """The features of one article. What is kept in the ledger comes first; the rest is worked out from it.
+
+    That is done when it is first asked for: of most articles that are found by a rare word no more is ever asked than
+    what shows that they have too little in common (``comparing.strangers``).
+    """
 
     #: Terms of title and text, each with its rarity; names are among them.
     rarity: Mapping[str, float]
@@ -67,12 +73,15 @@ class Features:
     said: Statements
     shingles: bytes = field(repr=False)
 
-    # Worked out:
+    #: Of this value and no other one in this process: what was worked out of two is found again by theirs.
+    serial: int = field(init=False, repr=False, compare=False, default_factory=count().__next__)
+    # Worked out, these three together:
     #: Vectors of length 1.
     lead_vector: Mapping[str, float] = field(init=False, repr=False, compare=False)
-    full_vector: Mapping[str, float] = field(init=False, repr=False, compare=False)
     content_vector: Mapping[str, float] = field(init=False, repr=False, compare=False)
     name_vector: Mapping[str, float] = field(init=False, repr=False, compare=False)
+    # and the rest:
+    full_vector: Mapping[str, float] = field(init=False, repr=False, compare=False)
     number_vector: Mapping[str, float] = field(init=False, repr=False, compare=False)
     counted_vector: Mapping[str, float] = field(init=False, repr=False, compare=False)
     #: By how much the rarity of rare terms is above that of common ones, squared.
@@ -91,12 +100,17 @@ class Features:
     opening_weights: Mapping[str, float] = field(init=False, repr=False, compare=False)
     lead_terms: frozenset[str] = field(init=False, repr=False, compare=False)
     acts: frozenset[str] = field(init=False, repr=False, compare=False)
+    # By itself:
     copied: frozenset[int] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        """Work out what is compared."""
-        for name, value in _worked_out(self).items():
-            object.__setattr__(self, name, value)
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - of whatever type the field is
+        """Work out a field that is not there yet; Python asks for no other."""
+        work = _BY_ITSELF.get(name) or (_worked_out if name in _FURTHER else None)
+        if work is None:
+            raise AttributeError(f"{type(self).__name__} has no {name}")
+        for field_name, value in work(self).items():
+            object.__setattr__(self, field_name, value)
+        return object.__getattribute__(self, name)
 
     @property
     def key_terms(self) -> tuple[str, ...]:
@@ -176,29 +190,31 @@ def features(article: Article, *, rarity: Callable[[str], float]) -> Features:
     found = naming.names(article.title, text, language, rarity=rarity, spans=spans)
     counts = Counter(title * 2 + body[:_MOST_WORDS])
     all_ = {*counts, *found}
-    rarities = dict(zip(all_, map(round, map(rarity, all_), repeat(2)), strict=True))
+    rarities = dict(zip(all_, map(_ROUNDED.__getitem__, map(rarity, all_)), strict=True))
     kept = _weightiest(rarities, counts)
-    numbered = list(numbers(beginning_with(article.title, text), language))
+    whole = beginning_with(article.title, text)
+    lowered = small(whole)
+    numbered = list(numbers(whole, language, lowered=lowered))
     weighed = numbered[:_MOST_NUMBERS]
     beginning = f"{article.title}. {lead}"
-    day, early = _DAY.search(beginning), dates(beginning)
+    day, early = _DAY.search(small(beginning)), dates(beginning)
     opened = len(title) + len(terms(text[slice(*spans[0])], language)) if spans else len(title)
     return Features(
         rarity=kept,
-        counts={term: count for term, count in counts.items() if count > 1 and term in kept},
-        title=tuple(term for term in dict.fromkeys(title) if term in kept),
-        lead=tuple(term for term in dict.fromkeys(title + body[:LEAD_WORDS]) if term in kept),
-        names=tuple(term for term in found if term in kept),
+        counts={term: often for term, often in counts.items() if often > 1 and term in kept},
+        title=tuple(filter(kept.__contains__, dict.fromkeys(title))),
+        lead=tuple(filter(kept.__contains__, dict.fromkeys(title + body[:LEAD_WORDS]))),
+        names=tuple(filter(kept.__contains__, found)),
         lead_names=tuple(term for term, places in found.items() if term in kept and min(places) < end),
         sounds=naming.sounds((term for term in found if term in kept), rarity=rarity),
         numbers={number.key: round(_weight(number, rarity), 2) for number in weighed},
         counted=tuple(dict.fromkeys(f"{n.key} {n.unit}" for n in weighed if n.unit and rarity(n.unit) > _RARE_ENOUGH)),
-        day=day[1].lower() if day else "",
+        day=day[1] if day else "",
         dates=tuple(dict.fromkeys(early + dates(text))),
         lead_dates=len(set(early)),
         opening=len({term for term in (title + body[:LEAD_WORDS])[:opened] if term in kept}),
         words=len(title) + len(body),
-        said=statements(article.title, text, language, spans=spans, numbered=numbered),
+        said=statements(article.title, text, language, spans=spans, numbered=numbered, lowered=lowered),
         shingles=shingles(body),
     )
 
@@ -223,8 +239,8 @@ def _weight(number: Number, rarity: Callable[[str], float]) -> float:
     return rarity(number.key) * (1.0 if number.value > _FEW else 0.6)
 
 
-def _log(count: int) -> float:
-    return 1 + math.log(count) if count else 1.0
+def _log(often: int) -> float:
+    return 1 + math.log(often) if often else 1.0
 
 
 def _unit(vector: dict[str, float]) -> dict[str, float]:
@@ -237,20 +253,48 @@ def _shares(weights: dict[str, float]) -> dict[str, float]:
     return {term: weight / total for term, weight in weights.items()} if total else {}
 
 
-def _worked_out(f: Features) -> dict[str, Any]:
-    """Return the values of all fields that are not kept."""
-    rarity, sound = f.rarity, {name: f.sounds.get(name, name) for name in f.names}
-    weighted = dict(rarity) | {term: rarity[term] * _log(count) for term, count in f.counts.items()}
-    content, title = dict(weighted), set(f.title)
+class _Rounded(dict[float, float]):
+    """A dictionary from a number to itself with two decimals: that of each term of an article would be asked anew."""
+
+    def __missing__(self, value: float) -> float:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        short = self[value] = round(value, 2)
+        return short
+
+
+#: Numbers that are remembered rounded; the table of rarities has fewer.
+_REMEMBERED = 20_000
+_ROUNDED = _Rounded()
+
+
+def _weighted(f: Features) -> dict[str, float]:
+    """Return how much each term weighs: its rarity, and more when it stands there more than once."""
+    rarity = f.rarity
+    return {**rarity, **{term: rarity[term] * _log(often) for term, often in f.counts.items()}}
+
+
+def _three_vectors(f: Features) -> dict[str, Any]:
+    """Return the values of the three fields by which strangers are known."""
+    rarity, weighted, title = f.rarity, _weighted(f), set(f.title)
+    name_vector = _unit({f.sounds.get(name, name): weighted[name] for name in f.names})
     for term in [*f.names, *filter(str.isdigit, weighted)]:
-        content.pop(term, None)
+        weighted.pop(term, None)
+    return {
+        "lead_vector": _unit({term: rarity[term] * (_TWICE if term in title else 1.0) for term in f.lead}),
+        "content_vector": _unit(weighted),
+        "name_vector": name_vector,
+    }
+
+
+def _worked_out(f: Features) -> dict[str, Any]:
+    """Return the values of the other fields that are not kept, without ``copied``."""
+    rarity, sound = f.rarity, {name: f.sounds.get(name, name) for name in f.names}
+    title = set(f.title)
     salience = {name: math.sqrt(f.counts.get(name, 1)) * rarity[name] for name in f.names}
     salient = sorted(salience, key=lambda name: (-salience[name] * (1.5 if name in title else 1.0), name))[:_TOP]
     return {
-        "lead_vector": _unit({term: rarity[term] * (_TWICE if term in title else 1.0) for term in f.lead}),
-        "full_vector": _unit(weighted),
-        "content_vector": _unit(content),
-        "name_vector": _unit({sound[name]: weighted[name] for name in f.names}),
+        "full_vector": _unit(_weighted(f)),
         "number_vector": _unit(dict(f.numbers)),
         "counted_vector": _unit({pair: 1.0 + f.numbers.get(pair.split(" ", 1)[0], 0.0) for pair in f.counted}),
         "rareness": {term: (rare - _WORD_COUNTS) ** 2 for term, rare in rarity.items() if rare > _WORD_COUNTS},
@@ -264,8 +308,15 @@ def _worked_out(f: Features) -> dict[str, Any]:
         "opening_weights": _shares({term: rarity[term] ** 2 for term in f.lead[: f.opening] if term not in sound}),
         "lead_terms": frozenset(f.lead),
         "acts": frozenset(f.said.acts),
-        "copied": hashes(f.shingles),
     }
+
+
+#: What works out a field together with no others, or with those beside which it is asked for.
+_BY_ITSELF: Mapping[str, Callable[[Features], Mapping[str, Any]]] = {
+    **dict.fromkeys(("lead_vector", "content_vector", "name_vector"), _three_vectors),
+    "copied": lambda f: {"copied": hashes(f.shingles)},
+}
+_FURTHER = frozenset(each.name for each in fields(Features) if not each.init) - _BY_ITSELF.keys() - {"serial"}
 
 
 _TOP = 6

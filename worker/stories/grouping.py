@@ -24,19 +24,23 @@ def score(one: Features, many: Sequence[Features], model: Model, alike: Comparis
     return model.score(against(one, many, alike))
 
 
-def remembered() -> Comparison:
-    """Return ``compare`` with a memory, for as long as one article looks for its story.
+def remembered(most: int = 4_000) -> Comparison:
+    """Return ``compare`` with a memory of at most so many pairs (1 kB each), after which it starts anew.
 
-    The pairs by which it is found are among those that are grouped anew: one comparison in four was made before.
+    The pairs by which an article finds its story are among those that are grouped anew, and those of the others were
+    compared when the last of them came: three comparisons in five were made before.
     """
-    known: dict[tuple[int, int], tuple[Features, Features, Likeness]] = {}
+    known: dict[tuple[int, int], Likeness] = {}
 
     def alike(a: Features, b: Features) -> Likeness:
-        pair = (id(a), id(b)) if id(a) < id(b) else (id(b), id(a))
-        if pair not in known:
-            # With the two, so that no other value gets the identity of one of them.
-            known[pair] = (a, b, compare(a, b))
-        return known[pair][2]
+        one, other = a.serial, b.serial
+        pair = (one, other) if one < other else (other, one)
+        found = known.get(pair)
+        if found is None:
+            if len(known) >= most:
+                known.clear()
+            found = known[pair] = compare(a, b)
+        return found
 
     return alike
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from worker.model import Article, Member, Role, Story
@@ -66,13 +66,15 @@ def join(
     *,
     model: Model,
     decoded: Callable[[Member], Features] = decode,
+    compare: grouping.Comparison | None = None,
 ) -> Joined:
     """Return the story that ``article`` joins, or the new one that it opens.
 
     ``candidates`` are stories near in time, and older ones: any whose span lies further than ``WINDOW`` from the
-    article is only considered for a link. The result does not depend on their order.
+    article is only considered for a link. The result does not depend on their order. ``compare`` compares two articles:
+    ``grouping.remembered()``, for those who let many join.
     """
-    mine_is = _Placed(article, mine, model, decoded)
+    mine_is = _Placed(article, mine, model, decoded, compare or grouping.remembered())
     stories = _by_age(candidates)
     near = [story for story in stories if distance(article, story) <= WINDOW]
     copied = mine_is.copied_from(near)
@@ -95,9 +97,10 @@ def follows(
     *,
     model: Model,
     decoded: Callable[[Member], Features] = decode,
+    compare: grouping.Comparison | None = None,
 ) -> str | None:
     """Return the id of the story of which ``article`` is the sequel, if one of ``candidates`` is: all have ended."""
-    return _Placed(article, mine, model, decoded).follows(_by_age(candidates))
+    return _Placed(article, mine, model, decoded, compare or grouping.remembered()).follows(_by_age(candidates))
 
 
 def merge(into: Story, other: Story) -> Story:
@@ -122,7 +125,7 @@ class _Placed:
     mine: Features
     model: Model
     decoded: Callable[[Member], Features]
-    alike: grouping.Comparison = field(default_factory=grouping.remembered)
+    alike: grouping.Comparison
 
     def score(self, story: Story) -> float:
         return grouping.score(self.mine, [self.decoded(m) for m in _compared(story)], self.model, self.alike)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from worker.stories.small import small
 from worker.text import folder
 
 _ONES = {
@@ -42,13 +43,13 @@ def _by_first_letters(words: Iterable[str]) -> str:
     found: defaultdict[str, list[str]] = defaultdict(list)
     for word in words:
         found[word[:2]].append(word[2:])
-    return "|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in found.items())
+    # That no letter stands before it is seen after its first letters, so that these are what is sought.
+    return "|".join(rf"{first}(?<!\w{first})(?:{'|'.join(rest)})" for first, rest in found.items())
 
 
-_WORDS = re.compile(
-    rf"\b(?:(?:{_by_first_letters(_TENS)})(?:-(?:{'|'.join(_ONES)}))?|{_by_first_letters(_SMALL)})\b", re.IGNORECASE
-)
-_SCALE = re.compile(r"[\s-]?(hundred|thousand|million|billion|trillion|mn|bn|m)\b", re.IGNORECASE)
+# Both are for texts in ``small`` letters.
+_WORDS = re.compile(rf"(?:(?:{_by_first_letters(_TENS)})(?:-(?:{'|'.join(_ONES)}))?|{_by_first_letters(_SMALL)})\b")
+_SCALE = re.compile(r"[\s-]?(hundred|thousand|million|billion|trillion|mn|bn|m)\b")
 _NEXT = re.compile(r"[\s-]*(?:per\s?cent\b|%|(?:other|more|further|of the|of its|of their)\s)?[\s-]*([^\W\d_][\w’']*)")
 _YEARS = range(1900, 2100)
 
@@ -72,15 +73,19 @@ class Number(NamedTuple):
         return f"{self.value:.10g}"
 
 
-def numbers(text: str, language: str | None = None) -> Iterator[Number]:
-    """Yield the numbers of ``text`` in order; words for numbers are known in English. Times and versions are none."""
+def numbers(text: str, language: str | None = None, *, lowered: str | None = None) -> Iterator[Number]:
+    """Yield the numbers of ``text`` in order; words for numbers are known in English. Times and versions are none.
+
+    ``lowered`` is ``small(text)``, for those who have it already.
+    """
     found = [(digits.start(), digits.end(), _written(digits.group())) for digits in _DIGITS.finditer(text)]
-    found += [(words.start(), words.end(), _said(words.group().lower())) for words in _WORDS.finditer(text)]
+    lowered = small(text) if lowered is None else lowered
+    found += [(words.start(), words.end(), _said(words.group())) for words in _WORDS.finditer(lowered)]
     folded = folder(language)
     for start, stop, first in sorted(found):
         value, end = first, stop
-        while scale := _SCALE.match(text, end):
-            value, end = value * _SCALES[scale[1].lower()], scale.end()
+        while scale := _SCALE.match(lowered, end):
+            value, end = value * _SCALES[scale[1]], scale.end()
         unit = _NEXT.match(text, end)
         yield Number(start, end, value, folded[unit[1]] if unit else "")
 
