@@ -117,12 +117,12 @@ def test_terms_and_words_are_the_tokens_without_offsets(text: str, language: str
 @given(TEXTS)
 def test_a_plain_text_has_the_words_of_the_text_where_they_stand(text: str) -> None:
     """White space alone parts them, and squeezed they are the same."""
-    parted = plain(text)
-    if parted is not None:
+    made = plain(text)
+    if made is not None:
+        parted = made.decode("ascii")
         assert squeezed(parted.split()) == squeezed(words(text))
         assert [(t.start, t.end) for t in tokens(parted)] == [(t.start, t.end) for t in tokens(text)]
         assert (len(parted), parted.count("\n")) == (len(text), text.count("\n"))
-        assert parted.isascii()
 
 
 def test_every_character_that_can_be_made_plain_keeps_its_words() -> None:
@@ -131,7 +131,7 @@ def test_every_character_that_can_be_made_plain_keeps_its_words() -> None:
     assert len(made) > 1_000
     for character in made:
         text = f"a{character}b {character} o{character}'s"
-        assert squeezed((plain(text) or "").split()) == squeezed(words(text)), hex(ord(character))
+        assert squeezed((plain(text) or b"").decode("ascii").split()) == squeezed(words(text)), hex(ord(character))
 
 
 @pytest.mark.parametrize(

@@ -286,3 +286,18 @@ def test_a_hostile_article_is_answered(text: str) -> None:
     watch = topic(any=("missile*", "talks missile talks"), near=near, query="missile NEAR/1000 (talk OR missile)")
     (answer,) = compile_topics([watch]).judge(article(title="", text=text))
     assert len(answer.evidence) <= 5
+
+
+@settings(max_examples=100)
+@given(watched(), ARTICLES)
+def test_no_word_is_quoted_twice(watch: tuple[Topic, Query | None], of: Article) -> None:
+    """Pieces of evidence of one match do not overlap, although several terms may hold in one word."""
+    for answer in compile_topics([watch[0]]).match(of):
+        spans = sorted((piece.field, piece.start, piece.end) for piece in answer.evidence)
+        assert all(one[0] != other[0] or one[2] <= other[1] for one, other in pairwise(spans))
+
+
+def test_a_word_that_two_terms_find_is_quoted_once() -> None:
+    """The word as such and the wildcard both hold in it."""
+    (answer,) = compile_topics([topic(any=("alpha", "al*"))]).match(article(title="", text="Alpha of alps."))
+    assert [piece.text for piece in answer.evidence] == ["Alpha", "alps"]

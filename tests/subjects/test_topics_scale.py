@@ -18,7 +18,7 @@ from worker.text import fold, sentences, terms, tokens
 from worker.topics import compile_topics
 from worker.topics.atoms import Atoms
 from worker.topics.concordance import Concordance
-from worker.topics.letters import LONGEST, keys_of, words_of
+from worker.topics.letters import LONGEST, halves, keys_of, words_of
 from worker.topics.lexicon import NOTHING, Lexicon
 from worker.topics.table import Table
 from worker.topics.terms import read_term
@@ -110,26 +110,28 @@ PLAIN = st.lists(st.from_regex(r"[a-z0-9_]+('[a-z0-9_]+)?", fullmatch=True) | st
 @given(PLAIN | st.text("ab \n", max_size=200))
 def test_words_are_found_as_numbers_where_they_are_found_as_strings(text: str) -> None:
     """In order and with their ends; words up to sixteen letters have the key that the word alone has."""
-    words, found = text.split(), words_of(text)
-    spans = [(start, found.end(nth)) for nth, start in enumerate(found.starts.tolist())]
+    words, found = text.split(), words_of(text.encode("ascii"))
+    spans = list(zip(found.starts.tolist(), found.ends.tolist(), strict=True))
     assert [text[start:end] for start, end in spans] == words
+    assert [found.word(nth) for nth in range(len(words))] == words
     assert all(" " not in text[before[1] : after[0]].strip() for before, after in pairwise(spans))
     short = [nth for nth, word in enumerate(words) if len(word) <= LONGEST]
-    assert np.array_equal(found.keys[short], keys_of([words[nth] for nth in short]).reshape(-1, 2))
+    assert np.array_equal(halves(found.keys[short]), halves(keys_of([words[nth] for nth in short])))
+    assert not halves(found.keys[[nth for nth in range(len(words)) if nth not in short]]).any()
 
 
 @given(st.lists(st.text("ab'", min_size=1, max_size=LONGEST), min_size=2, max_size=2, unique=True))
 def test_two_words_have_two_keys(pair: list[str]) -> None:
     """Also when one of them is the beginning of the other."""
-    one, other = keys_of(pair)
-    assert not np.array_equal(one, other)
+    keys = keys_of(pair)
+    assert halves(keys[:1]).tolist() != halves(keys[1:]).tolist()
 
 
 @given(st.dictionaries(st.text("abcdé", max_size=LONGEST + 2), st.integers(-5, 5)), st.text("abcd \n", max_size=200))
 def test_a_table_answers_as_its_dictionary_or_not_at_all(codes: dict[str, int], text: str) -> None:
     """Words that are not in it, that are too long or that found no room are named."""
     words = text.split()
-    found, absent = Table(codes).codes(words_of(text).keys)
+    found, absent = Table(codes).codes(words_of(text.encode("ascii")).keys)
     answered = set(range(len(words))) - set(absent.tolist())
     assert all(found[nth] == codes[words[nth]] for nth in answered)
     assert answered <= {nth for nth, word in enumerate(words) if word in codes and len(word) <= LONGEST}
@@ -163,8 +165,7 @@ def test_a_lexicon_says_of_many_words_what_it_says_of_each(texts: list[list[str]
         made._new += 1_000 * (nth % 2)
         if nth % 4 == 3:
             made.forget()
-        plain = " ".join(text)
-        codes = made.codes(words_of(plain), plain).tolist()
+        codes = made.codes(words_of(" ".join(text).encode("ascii"))).tolist()
         assert [made.several.get(code, code) for code in codes] == [
             next(iter(several)) if word == "missiles" else fresh[word] for word in text
         ]
@@ -174,8 +175,7 @@ def test_a_page_of_a_million_words_does_not_fill_the_memory() -> None:
     """What is remembered of words has an end, in the dictionary and in the table."""
     made = lexicon("missile")
     for begin in range(0, 450_000, 50_000):
-        plain = " ".join(f"{nth:x}" for nth in range(begin, begin + 50_000))
-        made.codes(words_of(plain), plain)
+        made.codes(words_of(b" ".join(b"%x" % nth for nth in range(begin, begin + 50_000))))
         assert len(made) <= 200_000
         assert made._table.count <= 200_000
 
@@ -188,7 +188,10 @@ def test_the_head_is_the_title_and_two_sentences(title: str, text: str) -> None:
     stops = [end for _, end in sentences(text)[:2]]
     head = len(title) + 1 + max(stops, default=0)
     places = [token.start for token in tokens(f"{title}\n{text}")]
-    assert [seen.is_in_head(nth) for nth in range(seen.count)] == [at < max(head, len(title) + 1) for at in places]
+    wanted = [at < max(head, len(title) + 1) for at in places]
+    assert [seen.is_in_head(nth) for nth in range(seen.count)] == wanted
+    backwards = Concordance(of, Lexicon("en"))
+    assert [backwards.is_in_head(nth) for nth in reversed(range(seen.count))] == wanted[::-1]
 
 
 def test_answers_do_not_depend_on_what_was_asked_before() -> None:

@@ -52,7 +52,7 @@ def terms(text: str, language: str | None = None) -> list[str]:
     """Return what ``tokens`` returns without the offsets, several times faster."""
     folded = folder(language)
     parted = plain(text)
-    return list(map(folded.__getitem__, words(text) if parted is None else parted.split()))
+    return list(map(folded.__getitem__, words(text) if parted is None else parted.decode("ascii").split()))
 
 
 def fold(word: str, language: str | None = None) -> str:

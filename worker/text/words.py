@@ -42,18 +42,18 @@ def word_pattern(text: str) -> re.Pattern[str]:
     return _ANY_WORD if _UNSPACED_CHARACTER.search(text) else _SPACED_WORD
 
 
-def plain(text: str) -> str | None:
-    """Return ``text``, character for character, in ASCII and lower case, with blanks for all that parts words.
+def plain(text: str) -> bytes | None:
+    """Return ``text``, a byte a character, in ASCII and lower case, with blanks for all that parts words.
 
-    So ``plain(text).split()`` are the words of ``text``, found three times faster than by ``words``: spelled
+    So ``plain(text).decode().split()`` are the words of ``text``, found three times faster than by ``words``: spelled
     differently, but the same as soon as they are squeezed or folded, and at the same offsets. Line breaks stay.
     ``None`` when a letter has no ASCII form of one letter, as in Cyrillic or "Straße": such texts need ``words``.
     """
     ascii_ = text if text.isascii() else _in_ascii(text)
     if ascii_ is None:
         return None
-    parted = ascii_.encode("ascii").translate(_PARTED).decode("ascii")
-    return _without_quotes(parted) if "'" in parted else parted
+    parted = ascii_.encode("ascii").translate(_PARTED)
+    return _without_quotes(parted) if b"'" in parted else parted
 
 
 def _in_ascii(text: str) -> str | None:
@@ -71,10 +71,11 @@ def _in_ascii(text: str) -> str | None:
     return None
 
 
-def _without_quotes(parted: str) -> str:
+def _without_quotes(parted: bytes) -> bytes:
     """Return ``parted`` without the apostrophes that do not stand inside a word; one must not touch another."""
-    framed = f" {parted} ".replace("''", "  ")
-    for before, after in ((" '", "  "), ("' ", "  "), ("\n'", "\n "), ("'\n", " \n")):
+    framed = b" %b " % parted
+    framed = framed.replace(b"''", b"  ")
+    for before, after in ((b" '", b"  "), (b"' ", b"  "), (b"\n'", b"\n "), (b"'\n", b" \n")):
         framed = framed.replace(before, after)
     return framed[1:-1]
 

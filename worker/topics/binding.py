@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from worker.topics.expressions import And, Expression, Not, Or
+from worker.topics.expressions import And, Close, Expression, Not, Or
+from worker.topics.quoting import quoted, short
 from worker.topics.rules import Clause, Rule
 from worker.topics.terms import Term
 
@@ -35,7 +36,20 @@ def bind(rule: Rule, lexicon: Lexicon) -> Rule:
 
 
 def _clause(clause: Clause, lexicon: Lexicon) -> Clause:
-    return replace(clause, expression=_bound(clause.expression, lexicon))
+    return replace(clause, expression=_bound(clause.expression, lexicon), said=_said(clause))
+
+
+def _said(clause: Clause) -> str:
+    """Return what a match says of a clause, if it is said of any article; a match of thousands says it at once."""
+    match clause.expression:
+        case Term() as term:
+            return f"{clause.name}: {quoted([term])}"
+        case Or() if clause.path == ("any",):
+            return ""
+        case Close() if clause.path[0] == "near":
+            return ""
+        case expression:
+            return f"{clause.name}: {short(expression.source)}"
 
 
 def _bound(expression: Expression, lexicon: Lexicon) -> Expression:

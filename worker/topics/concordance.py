@@ -42,11 +42,13 @@ class Concordance:
         else:
             self._cut = words_of(self._plain)
             self._starts = self._cut.starts
-            codes = lexicon.codes(self._cut, self._plain)
+            codes = lexicon.codes(self._cut)
         #: The atoms that stand in the article, and where.
         self.atoms = Atoms(codes, len(lexicon.names), lexicon.several)
         #: How many tokens there are.
         self.count = len(codes)
+        #: The first token of which it is known that it does not stand in the head.
+        self._outside = self.count
         self._sequences = lexicon.sequences
         self._hits: dict[str, list[Span]] = {}
         self._evidence: dict[Span, Evidence] = {}
@@ -74,8 +76,13 @@ class Concordance:
 
     def is_in_head(self, token: int) -> bool:
         """Return whether ``token`` stands in the title or in the first two sentences of the text."""
+        if token >= self._outside:
+            return False
         start = self._starts.item(token)
-        return start < self._base or (not self._has_lines_before(start) and start < self._head_end)
+        is_in = start < self._base or (not self._has_lines_before(start) and start < self._head_end)
+        if not is_in:
+            self._outside = token
+        return is_in
 
     def gap(self, token: int) -> str:
         """Return what stands between ``token`` and the one before it."""
@@ -146,7 +153,7 @@ class Concordance:
     @cached_property
     def _words(self) -> list[str]:
         """The words, which squeeze and fold to what ``words`` finds; not always as written."""
-        return words(self._text) if self._plain is None else self._plain.split()
+        return words(self._text) if self._plain is None else self._plain.decode("ascii").split()
 
     @cached_property
     def _starts(self) -> NDArray[np.intp]:
@@ -156,5 +163,5 @@ class Concordance:
     def _end(self, token: int) -> int:
         """Return the offset just after a token."""
         if self._plain is not None:
-            return self._cut.end(token)
+            return self._cut.ends.item(token)
         return self._starts.item(token) + len(self._words[token])

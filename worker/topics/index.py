@@ -27,6 +27,9 @@ _COMMON = 0.5
 
 #: Atoms of a second group that an article is compared with for all rules at once.
 _WIDTH = 4
+_ONE = np.dtype(f"u{_WIDTH}")
+_HALF = 32
+_LOWER = (1 << _HALF) - 1
 
 #: Atoms of which one must stand in the article.
 _Group: TypeAlias = tuple[int, ...]
@@ -138,16 +141,17 @@ class _Files:
 
     def __init__(self, filed: Mapping[int, Sequence[_Filed]], always: Sequence[_Filed], count: int) -> None:
         """Take the rules under each atom, those that are under none, and how many atoms there are."""
-        #: How many rules are filed under each atom, and where they begin in the arrays below. The last is for -1.
-        self._counts = np.zeros(count + 1, np.int64)
+        counts = np.zeros(count + 1, np.int64)
         for atom, rules in filed.items():
-            self._counts[atom] = len(rules)
-        self._is_filed = self._counts > 0
-        self._begins = self._counts.cumsum() - self._counts
+            counts[atom] = len(rules)
+        #: For each atom where its rules end in the arrays below, and in the lower half how many they are. One number
+        #: for both, and the smaller integers below, since what is not in the processor's cache takes the longest.
+        #: The last is for -1.
+        self._places = counts.cumsum() << _HALF | counts
         listed = [*(each for atom in sorted(filed) for each in filed[atom]), *always]
         self._always = np.arange(len(listed) - len(always), len(listed))
-        self._rules = np.array([nth for nth, _ in listed], np.int64)
-        self._seconds = np.array([_padded(group) for _, group in listed], np.int64).reshape(-1, _WIDTH)
+        self._rules = np.array([nth for nth, _ in listed], np.int32)
+        self._seconds = np.array([_padded(group) for _, group in listed], np.int32).reshape(-1, _WIDTH)
 
     @property
     def always(self) -> list[int]:
@@ -157,16 +161,18 @@ class _Files:
 
     def woken(self, atoms: Atoms) -> set[int]:
         """Return the rules that have one of ``atoms`` in each of the two groups that are kept here."""
-        hot = atoms.all.compress(self._is_filed.take(atoms.all))
-        counts = self._counts.take(hot)
-        ends = counts.cumsum()
+        begins = self._places.take(atoms.all)
+        counts = begins & _LOWER
         # For each atom the numbers from its first rule on, all in one array.
-        likely = (self._begins.take(hot) - ends + counts).repeat(counts)
+        begins >>= _HALF
+        begins -= counts.cumsum()
+        likely = begins.repeat(counts)
         likely += np.arange(len(likely))
         if len(self._always):
             likely = np.concatenate((likely, self._always))
-        met = atoms.marks.take(self._seconds.take(likely, axis=0)).any(axis=1)
-        return set(self._rules.take(likely.compress(met)).tolist())
+        # One byte for each of the atoms of a second group, and so one integer, which is 0 when none stands there.
+        met = atoms.marks.take(self._seconds.take(likely, axis=0)).view(_ONE).nonzero()[0]
+        return set(self._rules.take(likely.take(met)).tolist())
 
 
 def _padded(group: _Group) -> list[int]:

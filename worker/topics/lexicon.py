@@ -57,14 +57,14 @@ class Lexicon(dict[str, int]):
         self._table = Table({})
         self._new = 0
 
-    def codes(self, words: Words, plain: str) -> NDArray[np.int64]:
-        """Return the code of each of ``words``, which are those of ``plain``."""
+    def codes(self, words: Words) -> NDArray[np.int64]:
+        """Return the code of each of ``words``."""
         if self._new > max(_FEWEST_NEW, len(self) // _SHARE_NEW):
             self._new = 0
             self._table = Table(self.copy())
         codes, absent = self._table.codes(words.keys)
         for nth in absent.tolist():
-            codes[nth] = self[plain[words.starts.item(nth) : words.end(nth)]]
+            codes[nth] = self[words.word(nth)]
         return codes
 
     def add(self, term: Term) -> None:

@@ -21,6 +21,8 @@ class Clause:
 
     path: _Path
     expression: Expression
+    #: What a match says of it, where that is the same for all articles; set when the rule is bound to a lexicon.
+    said: str = ""
 
     @property
     def name(self) -> str:

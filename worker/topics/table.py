@@ -12,17 +12,17 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.topics.letters import LONGEST, Keys, keys_of
+from worker.topics.letters import LONGEST, Keys, halves, keys_of
 
 _ROOMS = 2
 _LEAST_BITS = 4
 #: 12 MB. With 200,000 words in it, the last 20,000 of them find no room.
 _MOST_BITS = 18
 #: What no letters of ASCII make.
-_EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
+_EMPTY = -1
 #: The golden ratio as a fraction of 2 ** 64. The highest bits of a product with it depend on all bits of the other
 #: number (Knuth, The Art of Computer Programming 3, section 6.4).
-_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+_FACTOR = np.uint64(0x9E3779B97F4A7C15).astype(np.int64)
 
 
 class Table:
@@ -34,32 +34,40 @@ class Table:
         #: How many words were taken, or left out for want of room.
         self.count = len(words)
         bits = min(max(_LEAST_BITS, (4 * self.count).bit_length()), _MOST_BITS)
-        self._shift = np.uint64(64 - bits)
+        self._shift = np.int64(64 - bits)
         keys = keys_of(words)
         rows = self._rows(keys)
         rooms = _rooms(rows)
         placed = (rooms < _ROOMS).nonzero()[0]
         rows, rooms = rows.take(placed), rooms.take(placed)
-        #: The two integers of the key in the first room, and those of the second. No key is like an empty room.
-        self._keys = np.full((1 << bits, _ROOMS * 2), _EMPTY, np.uint64)
-        self._keys[rows, 2 * rooms], self._keys[rows, 2 * rooms + 1] = keys.take(placed, axis=0).T
+        #: The keys in the first and in the second room of each row. No key is like an empty room.
+        self._keys = np.full((1 << bits, _ROOMS * 2), _EMPTY, np.int64).view(keys.dtype)
+        self._keys[rows, rooms] = keys.take(placed)
         self._codes = np.zeros((1 << bits) * _ROOMS, np.int64)
         self._codes[rows * _ROOMS + rooms] = np.array([codes[word] for word in words], np.int64).take(placed)
 
     def codes(self, keys: Keys) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
         """Return the code of each word, and the numbers of the words that are not here, whose codes mean nothing."""
         rows = self._rows(keys)
-        found = self._keys.take(rows, axis=0)
-        one, two = keys[:, 0], keys[:, 1]
-        first = (found[:, 0] == one) & (found[:, 1] == two)
-        second = (found[:, 2] == one) & (found[:, 3] == two)
+        found = halves(self._keys.take(rows, axis=0))
+        both = halves(keys)
+        one, two = both[::2], both[1::2]
+        first = found[:, 0] == one
+        first &= found[:, 1] == two
+        second = found[:, 2] == one
+        second &= found[:, 3] == two
         rows *= _ROOMS
         rows += second
         # No word is in both rooms: where the answers are alike, they are no.
         return self._codes.take(rows), (first == second).nonzero()[0]
 
     def _rows(self, keys: Keys) -> NDArray[np.int64]:
-        return (((keys[:, 0] ^ keys[:, 1]) * _FACTOR) >> self._shift).view(np.int64)
+        """Return the row of each word; half of them are counted from the last row on, as -1, -2 and so forth."""
+        both = halves(keys)
+        rows = both[::2] ^ both[1::2]
+        rows *= _FACTOR
+        rows >>= self._shift
+        return rows
 
 
 def _rooms(rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from worker.model import Article, Match, Reason, Topic
 from worker.topics.binding import OneOf
 from worker.topics.expressions import And, Close, Expression, Not, Or
+from worker.topics.quoting import listed, quoted, short
 from worker.topics.rules import Clause, Rule
-from worker.topics.search import Places, denied, group_hits, holding, search, windows_of
+from worker.topics.search import Places, denied, group_hits, holding, holds, search, windows_of
 from worker.topics.terms import Term
 from worker.topics.windows import Span
 from worker.url import host
@@ -25,11 +25,6 @@ SCORE_BODY = 0.8
 #: Score of the nearest miss; others get the share of clauses that held.
 SCORE_MISS = 0.49
 MAX_EVIDENCE = 5
-#: Terms of a group, and characters of a passage, that a reason quotes.
-_MAX_NAMED = 12
-_MAX_QUOTED = 160
-#: Texts whose short form is kept: nearly all are the queries of topics that match again and again.
-_REMEMBERED = 1024
 
 
 def other_place(topic: Topic, article: Article) -> Reason | None:
@@ -59,10 +54,10 @@ def barred(rule: Rule, text: Concordance, *, explain: bool) -> Match | bool:
     topic = rule.topic
     if elsewhere := other_place(topic, text.article):
         return _no(rule, text, elsewhere, _elsewhere(topic, elsewhere)) if explain else True
-    missing = next((clause for clause in rule.anchors if search(clause.expression, text) is None), None)
+    missing = next((clause for clause in rule.anchors if not holds(clause.expression, text)), None)
     if missing:
         return _missing(rule, text, missing, []) if explain else True
-    veto = next((clause for clause in rule.vetoes if search(clause.expression, text) is not None), None)
+    veto = next((clause for clause in rule.vetoes if holds(clause.expression, text)), None)
     if veto:
         return _no(rule, text, Reason.EXCLUDED, _vetoed(veto, text), SCORE_MISS) if explain else True
     return False
@@ -82,18 +77,26 @@ def verdict(rule: Rule, text: Concordance, *, explain: bool) -> Match | None:
         return None
     if missing := next((clause for clause, places in found if places is None), None):
         return _missing(rule, text, missing, found)
-    if veto := next((c for c in rule.vetoes if search(c.expression, text) is not None), None):
+    if veto := next((clause for clause in rule.vetoes if holds(clause.expression, text)), None):
         return _no(rule, text, Reason.EXCLUDED, _vetoed(veto, text), SCORE_MISS) if explain else None
     if not rule.clauses:
         return without_meaning(rule, text) if explain else None
-    answer = _yes(rule, text, [(c, places or []) for c, places in found if c.path[0] != "anchors"])
+    answer = _yes(rule, text, [(clause, places or []) for clause, places in found[len(rule.anchors) :]])
     return answer if answer.matched or explain else None
 
 
 def _found(rule: Rule, text: Concordance, *, to_the_end: bool) -> list[tuple[Clause, Places | None]] | None:
-    """Return anchors and clauses with what was found of each, or ``None`` at the first miss unless ``to_the_end``."""
+    """Return anchors and clauses with what was found of each, or ``None`` at the first miss unless ``to_the_end``.
+
+    Anchors are no evidence, so that of one that holds no place is found.
+    """
     found: list[tuple[Clause, Places | None]] = []
-    for clause in (*rule.anchors, *rule.clauses):
+    for clause in rule.anchors:
+        held = holds(clause.expression, text)
+        if not held and not to_the_end:
+            return None
+        found.append((clause, [] if held else None))
+    for clause in rule.clauses:
         places = search(clause.expression, text)
         if places is None and not to_the_end:
             return None
@@ -104,7 +107,7 @@ def _found(rule: Rule, text: Concordance, *, to_the_end: bool) -> list[tuple[Cla
 def _yes(rule: Rule, text: Concordance, found: Sequence[tuple[Clause, Places]]) -> Match:
     spans = _best_spans([spans for _, places in found for spans in places], text)
     score = SCORE_HEAD if spans and text.is_in_head(min(spans)[0]) else SCORE_BODY
-    fired = "; ".join([_fired(clause, text) for clause, _ in found])
+    fired = "; ".join([clause.said or _fired(clause, text) for clause, _ in found])
     under = score < rule.topic.threshold
     return Match(
         article_id=text.article.id,
@@ -142,15 +145,24 @@ def _best_spans(places: Places, text: Concordance) -> list[Span]:
     Each term or window gives its best span before any gives a second one; the best is in the title, then short, then
     early.
     """
-    ranked = [_ranked(spans, text) for spans in places]
+    ranked = [spans if len(spans) == 1 else _ranked(spans, text) for spans in places]
     chosen: list[Span] = []
     for nth in range(max(map(len, ranked), default=0)):
         for spans in ranked:
-            if nth < len(spans) and all(spans[nth][1] < a or b < spans[nth][0] for a, b in chosen):
+            if nth < len(spans) and _is_apart(spans[nth], chosen):
                 chosen.append(spans[nth])
             if len(chosen) == MAX_EVIDENCE:
                 return chosen
     return chosen
+
+
+def _is_apart(span: Span, others: Sequence[Span]) -> bool:
+    """Return whether ``span`` shares no token with any of ``others``."""
+    first, last = span
+    for begin, end in others:  # noqa: SIM110 - there are four at most, and a generator takes three times as long
+        if first <= end and begin <= last:
+            return False
+    return True
 
 
 def _ranked(spans: list[Span], text: Concordance) -> list[Span]:
@@ -158,8 +170,6 @@ def _ranked(spans: list[Span], text: Concordance) -> list[Span]:
         first, last = span
         return first >= text.titled, last - first, first
 
-    if len(spans) == 1:
-        return spans
     # Spans of one length, as of a word, are ranked as they stand.
     return sorted(spans, key=None if len({b - a for a, b in spans}) == 1 else worth)
 
@@ -168,15 +178,13 @@ def _fired(clause: Clause, text: Concordance) -> str:
     match clause.expression:
         case OneOf(parts=parts, atoms=atoms) if clause.path == ("any",):
             present = [part for part, atom in zip(parts, atoms, strict=True) if text.atoms.has(atom)]
-            return f"any: {_quoted(part for part in present if isinstance(part, Term))}"
+            return f"any: {quoted(part for part in present if isinstance(part, Term))}"
         case Close() as close if clause.path[0] == "near":
             return f"{clause.name}: {_fired_near(close, text)}"
         case Or(parts=parts) if clause.path == ("any",):
-            return f"any: {_quoted(part for part in parts if isinstance(part, Term) and text.hits(part))}"
-        case Term() as term:
-            return f"{clause.name}: {_quoted([term])}"
-        case expression:
-            return f"{clause.name}: {_short(getattr(expression, 'source', ''))}"
+            return f"any: {quoted(part for part in parts if isinstance(part, Term) and text.hits(part))}"
+        case _:
+            return clause.said
 
 
 def _fired_near(close: Close, text: Concordance) -> str:
@@ -188,43 +196,43 @@ def _fired_near(close: Close, text: Concordance) -> str:
         said, spans = f', denied by "{best[0]}"', [best[1]]
     span = min(spans, key=lambda s: s[1] - s[0])
     terms = [holding(group, text, span) for group in close.groups]
-    return f"{_quoted(term for term in terms if term)} within {close.within} words{said}"
+    return f"{quoted(term for term in terms if term)} within {close.within} words{said}"
 
 
 def _wanted(expression: Expression, text: Concordance) -> str:
     """Return what an article would have needed for ``expression`` to hold."""
     match expression:
         case Term():
-            return _quoted([expression])
+            return quoted([expression])
         case Close():
             return _wanted_near(expression, text)
         case And(parts=parts):
             return _wanted(next(part for part in parts if search(part, text) is None), text)
         case Or(parts=parts) if all(isinstance(part, Term) for part in parts):
-            return f"one of {_listed(part for part in parts if isinstance(part, Term))}"
+            return f"one of {listed(part for part in parts if isinstance(part, Term))}"
         case Or(source=source):
-            return f"none of the sides of {_short(source)}"
+            return f"none of the sides of {short(source)}"
         case Not(part=part, source=source):
             present = next((term for term in _present(part, text)), "")
-            return f'{_short(source)}, but "{present}" stands in it'
+            return f'{short(source)}, but "{present}" stands in it'
 
 
 def _wanted_near(close: Close, text: Concordance) -> str:
     hits = [holding(group, text) for group in close.groups]
     found = [term for term in hits if term]
     if not found:
-        return f"one of {_listed(close.groups[0])}"
+        return f"one of {listed(close.groups[0])}"
     spans = windows_of(close, text)
     if spans:
         passage = text.evidence(min(spans, key=lambda s: s[1] - s[0])).text
-        return f'found, but nothing denies it: "{_short(passage)}"'
+        return f'found, but nothing denies it: "{short(passage)}"'
     absent = [group for group, hit in zip(close.groups, hits, strict=True) if not hit]
     where = f"within {close.within} words" + (" of one sentence" if close.negated else "")
     order = " in this order" if close.ordered else ""
     if not absent and len(close.groups) > 2:  # noqa: PLR2004 - with two, the one that is near nothing is named
-        return f"{_quoted(found)} found, but not {where}{order}"
+        return f"{quoted(found)} found, but not {where}{order}"
     lacking = absent[0] if absent else close.groups[1]
-    return f"{_quoted(found[: len(found) if absent else 1])} found, none of {_listed(lacking)} {where}{order}"
+    return f"{quoted(found[: len(found) if absent else 1])} found, none of {listed(lacking)} {where}{order}"
 
 
 def _present(expression: Expression, text: Concordance) -> list[str]:
@@ -236,7 +244,7 @@ def _vetoed(veto: Clause, text: Concordance) -> str:
     term = veto.expression
     source = term.source if isinstance(term, Term) else ""
     found = text.evidence(group_hits((term,), text)[0]).text if isinstance(term, Term) else ""
-    return f'{veto.name}: "{source.strip(chr(34))}" stands in it: "{_short(found)}"'
+    return f'{veto.name}: "{source.strip(chr(34))}" stands in it: "{short(found)}"'
 
 
 def _elsewhere(topic: Topic, reason: Reason) -> str:
@@ -250,19 +258,3 @@ def without_meaning(rule: Rule, text: Concordance, why: str = "meaning disabled"
     if rule.clauses:
         return _no(rule, text, Reason.MEANING_DISABLED, f"require: both; the rule holds, {why}", SCORE_MISS)
     return _no(rule, text, Reason.MEANING_DISABLED, f"{why}, and there is no rule: any, all, near or query")
-
-
-def _quoted(terms: Iterable[Term]) -> str:
-    sources = [f'"{term.source.strip(chr(34))}"' for term in terms]
-    return ", ".join(sources[:_MAX_NAMED]) + (" ..." if len(sources) > _MAX_NAMED else "")
-
-
-def _listed(terms: Iterable[Term]) -> str:
-    sources = [term.source for term in terms]
-    return ", ".join(sources[:_MAX_NAMED]) + (" ..." if len(sources) > _MAX_NAMED else "")
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _short(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= _MAX_QUOTED else f"{flat[:_MAX_QUOTED]} ..."
