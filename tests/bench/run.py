@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.bench.harness import Row, pace, read_row
 
+_BEGAN = time.perf_counter()
 #: Comparisons in the order in which they run, and the rounds of each unless ``--rounds`` says how many.
 NAMES = {
     "article_path": 5,
@@ -49,7 +50,6 @@ def main() -> None:
     asked = _arguments()
     before = _earlier(asked.against) if asked.against else {}
     print(headline(), flush=True)
-    began = time.monotonic()
     for name in [asked.only] if asked.only else NAMES:
         with _profiled() if asked.profile else nullcontext():
             for row in _rows(name, asked):
@@ -57,7 +57,7 @@ def main() -> None:
                     with asked.out.open("a", encoding="utf-8") as out:
                         out.write(json.dumps(row.to_json()) + "\n")
                 print(json.dumps(row.to_json()) if asked.json else line(row, before.get(row.what)), flush=True)
-    print(f"# {time.monotonic() - began:.0f} s", file=sys.stderr)
+    print(f"# {time.perf_counter() - _BEGAN:.0f} s: done", file=sys.stderr)
 
 
 def _arguments() -> argparse.Namespace:
@@ -87,7 +87,7 @@ def _rows(name: str, asked: argparse.Namespace) -> Sequence[Row]:
     """Return the rows of a comparison with the pace of the machine, which is measured before it and after it."""
     module = importlib.import_module(f"tests.bench.{name}")
     extra = {"pages_dir": asked.pages} if asked.pages and getattr(module, "TAKES_PAGES", False) else {}
-    print(f"# {name} ...", file=sys.stderr, flush=True)
+    print(f"# {time.perf_counter() - _BEGAN:.0f} s: {name}", file=sys.stderr, flush=True)
     before = pace()
     found = [replace(row, comparison=name) for row in module.rows(asked.rounds or (NAMES | LONGER)[name], **extra)]
     between = (before + pace()) / 2

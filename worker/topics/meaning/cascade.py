@@ -33,7 +33,7 @@ _OPEN, _LIKELY, _NEAR = -3.5, -3.0, -2.0
 #: What is added to these for each e-fold of an article's passages: each then has to say more to be the one.
 _PATIENCE = 0.6
 #: Below the gate by this much, the likeliest passage speaks for the others.
-_FAR = 0.08
+_FAR = 0.15
 #: Passages before a passage in which its subject may be named.
 _BEFORE = 2
 
