@@ -15,12 +15,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
 
+import psutil
 from celery import Celery
 from redis import Redis
 from sqlalchemy import create_engine, func, select
@@ -156,5 +157,9 @@ def _worker(url: str) -> Iterator[int]:
     try:
         yield process.pid
     finally:
-        process.terminate()
+        # Asked to end, Celery now and then waits for ever for what its children have in hand; nobody needs it any more.
+        tree = psutil.Process(process.pid)
+        for one in [tree, *tree.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
         process.wait(30)
