@@ -95,12 +95,18 @@ class Row:
         """Return whether the same row of another run came to the same, as far as the two can tell.
 
         That is, whether what the rounds of the one came to overlaps with what those of the other did, each a tenth
-        wider than it was: two or three rounds of one minute do not show what another minute may bring. What a run took
-        is first brought to the pace of this one.
+        wider than it was: two or three rounds of one minute do not show what another minute may bring. Of times, the
+        other's are stretched by as much as the pace of the machine has changed since.
         """
         factor = self.pace / before.pace if self.pace and before.pace else 1.0
         slower = {"time": factor, "rate": 1 / factor}.get(_PACED.get(self.unit, ""), 1.0)
-        return self.value.overlaps(before.value.times(slower), wider=_WIDER)
+        scaled = before.value.times(slower)
+        either = Span(
+            least=min(scaled.least, before.value.least),
+            median=scaled.median,
+            greatest=max(scaled.greatest, before.value.greatest),
+        )
+        return self.value.overlaps(either, wider=_WIDER)
 
 
 def read_row(data: Mapping[str, Any]) -> Row:

@@ -2,8 +2,8 @@
 
 OUT=FILE writes the rows as JSON lines as well; AGAINST=FILE reads such rows of an earlier run and says of each whether
 the two agree, that is, whether what the rounds of one came to overlaps with what those of the other did, each span a
-tenth wider, and times brought to the same pace of the machine. PROFILE=1 shows where the time of this process went, as
-a tree of calls, after the rows of each comparison.
+tenth wider, and times stretched by as much as the pace of the machine has changed. PROFILE=1 shows where the time of
+this process went, as a tree of calls, after the rows of each comparison.
 """
 
 from __future__ import annotations
