@@ -1,8 +1,8 @@
 """Letters: the words of a plain text as numbers, found for all words at once.
 
 To make a string of each word and to look it up is most of what matching costs. Here a word is its letters, up to
-sixteen, read from where it stands, so that a dozen calls of numpy do for the hundreds of words of an
-article. Two words have the same key only when they are the same word.
+sixteen, read from where it stands, so that a dozen calls of numpy do for the hundreds of words of an article. Two words
+have the same key only when they are the same word.
 """
 
 from __future__ import annotations

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from worker.model import Article, Evidence, Match, Reason
 from worker.topics.meant import Sense
+from worker.topics.quoting import short
 from worker.topics.rules import Rule
-
-_MAX_QUOTED = 160
 
 
 def merged(rule: Rule, article: Article, by_rule: Match | None, sense: Sense) -> Match:
@@ -70,6 +69,4 @@ def _said(sense: Sense, by_rule: Match | None) -> str:
 def _missed(sense: Sense, threshold: float) -> str:
     if sense.evidence is None:
         return f"meaning: {sense.detail}"
-    text = " ".join(sense.evidence.text.split())
-    quoted = text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]} ..."
-    return f'meaning: {sense.score:.2f}, threshold {threshold}: "{quoted}" ({sense.detail})'
+    return f'meaning: {sense.score:.2f}, threshold {threshold}: "{short(sense.evidence.text)}" ({sense.detail})'
